@@ -1,0 +1,13 @@
+//! wxgate: a reverse proxy that signs WeChat mini-program users in.
+
+pub mod admin;
+pub mod auth;
+pub mod config;
+pub mod endpoint;
+pub mod listener;
+pub mod proxy;
+pub mod session;
+pub mod setting;
+pub mod telemetry;
+pub mod upstream;
+pub mod wechat;

@@ -1,0 +1,1 @@
+//! One path out of the many spellings of it (R8).

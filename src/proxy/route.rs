@@ -1,0 +1,35 @@
+//! The route table: host, path and method to the one route that is meant.
+
+use http::Method;
+
+use crate::auth::{AppId, Require};
+use crate::setting::{self, Size};
+
+setting::section! {
+    /// One `[[route]]`.
+    pub struct Config {
+        /// Hosts it answers for; empty: any.
+        host: Vec<String> = Vec::new(),
+        /// The path prefix, in whole segments.
+        path: String,
+        /// Methods it answers; empty: all.
+        methods: Vec<Method> = Vec::new(),
+        /// How much must be known of the caller.
+        require: Require = Require::Login,
+        /// Refuse everybody.
+        deny: bool = false,
+        /// Where requests go: `http://host:port` and a path that is put first. Needed unless `deny`.
+        to: Option<String> = None,
+        /// A path prefix that is taken off before forwarding.
+        strip: String = String::new(),
+        /// The apps whose users may pass; empty: all.
+        apps: Vec<AppId> = Vec::new(),
+        /// The largest request body here; `limits.body` where absent.
+        body: Option<Size> = None,
+    }
+    later {
+        "response": "a time-out of its own per route",
+        "websocket": "WebSocket", "websocket_token": "WebSocket", "cors": "CORS", "rate": "rate limits",
+        "identity": "identity fields per route", "set": "request headers per route", "response_set": "response headers per route",
+    }
+}

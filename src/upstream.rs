@@ -1,0 +1,1 @@
+//! Servers behind us: choose, forward, stream.
