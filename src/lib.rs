@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod auth;
 pub mod config;
+pub mod deadline;
 pub mod endpoint;
 pub mod listener;
 pub mod proxy;
