@@ -1,9 +1,14 @@
 //! The client of `WeChat`'s server API.
 
+pub mod decrypt;
+pub mod errcode;
+
 use std::time::Duration;
 
-use crate::auth::AppId;
+use crate::auth::{AppId, OpenId, Phone, SessionKey, UnionId};
 use crate::setting::{self, Secret};
+
+pub use errcode::Error;
 
 setting::section! {
     /// `[wechat]`: how `WeChat` is reached.
@@ -30,4 +35,56 @@ setting::section! {
         secret: Secret,
     }
     later { "platform": "platforms other than WeChat", "component_appid": "third-party platforms", "component_token": "third-party platforms", "private_key": "Douyin" }
+}
+
+/// Who signed in, as `code2Session` tells.
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    /// Who they are in this app.
+    pub openid: OpenId,
+    /// Who they are in all apps of the company, where `WeChat` says.
+    pub unionid: Option<UnionId>,
+    /// The key that their open data will be encrypted under.
+    pub key: SessionKey,
+}
+
+/// The client of `WeChat`'s server API, for all apps of the gateway. Clones are cheap and share
+/// connections, access tokens and limits.
+#[derive(Debug, Clone)]
+pub struct Client {}
+
+impl Client {
+    /// A client for `apps`. May be made outside of the runtime that will use it.
+    pub fn new(config: &Config, apps: &[App]) -> Result<Self, Error> {
+        let _ = (config, apps);
+        Ok(Self {})
+    }
+
+    /// Turns a login code into the user who got it (`WeChat`: `code2Session`).
+    pub async fn code_to_session(&self, appid: &AppId, code: &str) -> Result<SignIn, Error> {
+        let _ = (appid, code);
+        Err(Error::Failed)
+    }
+
+    /// Turns a phone code into the number of the user `openid` (`WeChat`: `getuserphonenumber`).
+    pub async fn phone_number(
+        &self,
+        appid: &AppId,
+        openid: &OpenId,
+        code: &str,
+    ) -> Result<Phone, Error> {
+        let _ = (appid, openid, code);
+        Err(Error::Failed)
+    }
+
+    /// Whether `key` is still the current one of the user `openid` (`WeChat`: `checksession`).
+    pub async fn check_session(
+        &self,
+        appid: &AppId,
+        openid: &OpenId,
+        key: &SessionKey,
+    ) -> Result<bool, Error> {
+        let _ = (appid, openid, key);
+        Err(Error::Failed)
+    }
 }
