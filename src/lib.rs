@@ -5,6 +5,7 @@ pub mod auth;
 pub mod config;
 pub mod endpoint;
 pub mod listener;
+pub mod mock;
 pub mod proxy;
 pub mod session;
 pub mod setting;
