@@ -6,6 +6,7 @@ pub mod config;
 pub mod deadline;
 pub mod endpoint;
 pub mod listener;
+pub mod mock;
 pub mod proxy;
 pub mod session;
 pub mod setting;
