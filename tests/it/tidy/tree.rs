@@ -325,17 +325,15 @@ fn use_tree(
     if path.len() > 1 && path.last().is_some_and(|word| word == "self") {
         path.pop();
     }
-    let mut name = path.last().cloned().unwrap_or_default();
-    if tokens::spells(&code[next.min(code.len())..], &["as"]) {
-        name = code
-            .get(next + 1)
-            .and_then(Token::word)
-            .unwrap_or("_")
-            .to_owned();
+    let renamed = tokens::spells(&code[next.min(code.len())..], &["as"]);
+    let name = if renamed {
         next += 2;
-    }
+        code.get(next - 1).and_then(Token::word).map(str::to_owned)
+    } else {
+        path.last().cloned()
+    };
     if !path.is_empty() {
-        leaves.push((path, name));
+        leaves.push((path, name.unwrap_or_default()));
     }
     next
 }
