@@ -146,7 +146,7 @@ fn a_child_that_calls_its_head_is_seen() {
     let user = ("src/session/user.rs", "pub struct Record;");
     for (text, expected) in [
         ("use crate::session::{Error, Record};", &[][..]),
-        ("use super::user;", &[]),
+        ("use super::user; pub(in crate::session) struct Near;", &[]),
         (
             "use crate::session::open;",
             &["src/session/near.rs:1: a child must not use open of src/session.rs"],

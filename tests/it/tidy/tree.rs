@@ -199,7 +199,9 @@ impl File {
         let code = std::mem::take(&mut self.code);
         let mut at = 0;
         while at < code.len() {
-            let end = if tokens::spells(&code[at..], &["use"]) {
+            let end = if tokens::spells(&code[at..], &["pub", "(", "in"]) {
+                tokens::after_closing(&code, at + 1)
+            } else if tokens::spells(&code[at..], &["use"]) {
                 let public = public_before(&code, at);
                 let mut leaves = Vec::new();
                 let end = use_tree(&code, at + 1, Vec::new(), &mut leaves);
@@ -272,11 +274,14 @@ fn absolute(here: &[String], path: &[String], child: bool) -> Option<Vec<String>
     Some(base)
 }
 
+/// Whether what stands before `at` is `pub` or `pub(…)`.
 fn public_before(code: &[Token], at: usize) -> bool {
-    let before = &code[at.saturating_sub(4)..at];
-    tokens::spells(&before[before.len().saturating_sub(1)..], &["pub"])
-        || tokens::spells(before, &["pub", "(", "crate", ")"])
-        || tokens::spells(before, &["pub", "(", "super", ")"])
+    let mut before = &code[..at];
+    if before.last().is_some_and(|token| token.is(')')) {
+        let open = before.iter().rposition(|token| token.is('(')).unwrap_or(0);
+        before = &before[..open];
+    }
+    before.last().and_then(Token::word) == Some("pub")
 }
 
 fn follows_path(code: &[Token], at: usize) -> bool {
