@@ -120,14 +120,7 @@ pub enum Credential {
 impl Credential {
     /// Reads the value of a header: the token bare or after `Bearer` (any case; RFC 9110 §11.1).
     pub fn from_header(value: &[u8]) -> Self {
-        let value = value.trim_ascii();
-        let bare = match value.split_at_checked(7) {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"bearer ") => {
-                rest.trim_ascii_start()
-            }
-            _ => value,
-        };
-        Self::from_text(bare)
+        Self::from_text(bare(value))
     }
 
     /// Reads a bare token.
@@ -141,6 +134,15 @@ impl Credential {
     /// Whether this is ours to remove before forwarding.
     pub fn is_ours(&self) -> bool {
         !matches!(self, Self::Missing)
+    }
+}
+
+/// What stands in a header's value without `Bearer` before it.
+pub fn bare(value: &[u8]) -> &[u8] {
+    let value = value.trim_ascii();
+    match value.split_at_checked(7) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"bearer ") => rest.trim_ascii_start(),
+        _ => value,
     }
 }
 
