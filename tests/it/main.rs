@@ -1,3 +1,3 @@
 //! Everything that crosses a socket: the real gateway, the mock WeChat, recording upstreams.
 
-fn main() {}
+mod config;
