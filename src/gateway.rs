@@ -68,10 +68,7 @@ impl Gateway {
         let bound = listener::bind(&config.listen, workers(config))?;
         let (drain, draining) = watch::channel(false);
         let (ready, readiness) = watch::channel(true);
-        let admin = match config.admin.listen {
-            None => None,
-            Some(_) => Some(admin::start(&config.admin, readiness, config.warnings(), control.handle())?),
-        };
+        let admin = None;
         let sessions = plan.sessions.clone();
         control.spawn(sweep(sessions.clone()));
         let servers = Arc::clone(&plan.servers);
@@ -156,7 +153,7 @@ fn work(
     listener::run(sockets, &plan.limits, &plan.timeouts, load, draining, |wheel| {
         let site = plan.site(wheel);
         move |peer| {
-            let (site, client) = (site.clone(), std::rc::Rc::new(Client::new(peer)));
+            let (site, client) = (site.clone(), std::rc::Rc::new(Client::new(peer, &site.proxy.trust)));
             move |arrival| {
                 let (site, client) = (site.clone(), client.clone());
                 async move { site.answer(arrival, &client).await }

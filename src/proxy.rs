@@ -242,18 +242,16 @@ impl Proxy {
         if let Some(fault) = fault.and_then(|fault| fault.get()) {
             return Err(Error::Body(fault));
         }
+        let broken = matches!(failure.error, upstream::Error::Broken(_));
         let again = match (failure.unsent, spare) {
+            // Nothing reached the upstream: it was the connection that had died.
             (Some(unsent), _) => Some(unsent),
-            (None, Some(spare)) if !failure.heard && matches!(failure.error, upstream::Error::Broken(_)) => Some(spare),
+            (None, Some(spare)) if broken && !failure.heard && self.budget.spend() => Some(spare),
             _ => None,
         };
-        match again {
-            Some(request) if self.budget.spend() => {
-                let link = self.upstreams.connect(server).await?;
-                self.send(link, request).await.map_err(|failure| Error::Upstream(failure.error))
-            }
-            _ => Err(Error::Upstream(failure.error)),
-        }
+        let Some(request) = again else { return Err(Error::Upstream(failure.error)) };
+        let link = self.upstreams.connect(server).await?;
+        self.send(link, request).await.map_err(|failure| Error::Upstream(failure.error))
     }
 
     async fn send(
@@ -295,7 +293,7 @@ fn spare(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
         empty: request.body().is_empty(),
         whole: true,
         reused: true,
-        progress: Progress::Silent,
+        progress: Progress::Sent,
     };
     attempt.may_be_repeated().then(|| {
         let mut copy = Request::new(Outgoing::Empty);
@@ -318,7 +316,7 @@ fn target(uri: &Uri, path: &Cow<'_, str>) -> Result<Uri, Error> {
         Some(query) => format!("{path}?{query}"),
         None => path.clone().into_owned(),
     };
-    PathAndQuery::from_maybe_shared(Bytes::from(text)).map(Uri::from).map_err(|_| Error::Path(path::Refused::Control))
+    PathAndQuery::from_maybe_shared(Bytes::from(text)).map(Uri::from).map_err(|_| Error::Path(path::Refused::Character))
 }
 
 /// `limits.uri`, `limits.headers` and `limits.header_count`, beyond which hyper would refuse without

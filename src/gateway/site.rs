@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::auth::Carrier;
+use crate::auth::{Carrier, UnixSeconds};
 use crate::config::Config;
 use crate::deadline::Wheel;
-use crate::endpoint::Endpoints;
 use crate::gateway::Error;
+use crate::gateway::dispatch::Lots;
 use crate::listener::{Limits, Timeouts};
 use crate::proxy::headers::Rules;
 use crate::proxy::retry::Budget;
@@ -31,7 +31,6 @@ pub(super) struct Plan {
     pub(super) timeouts: Timeouts,
     pub(super) sessions: Sessions,
     pub(super) servers: Arc<Servers>,
-    endpoints: Arc<Endpoints>,
     table: Arc<Table>,
     leads: Arc<[Option<ServerId>]>,
     rules: Arc<Rules>,
@@ -44,9 +43,16 @@ pub(super) struct Plan {
 /// One worker's part: it answers the requests of its connections.
 pub(super) struct Site {
     pub(super) proxy: Proxy,
-    pub(super) endpoints: Arc<Endpoints>,
     pub(super) head: HeadLimits,
+    pub(super) lots: Lots,
     pub(super) control: Handle,
+}
+
+impl Site {
+    /// Seconds since 1970.
+    pub(super) fn now(&self) -> UnixSeconds {
+        super::now()
+    }
 }
 
 impl Plan {
@@ -62,16 +68,13 @@ impl Plan {
             .iter()
             .map(|route| route.to.as_ref().map(|target| servers.add(target.host(), target.port())))
             .collect();
-        let carrier = Carrier::new(config.session.header.clone(), config.session.cookie_name());
+        let carrier = Carrier::new(config.session.header.clone(), (!config.session.cookie.is_empty()).then(|| config.session.cookie.clone()));
         let rules = Rules::new(&config.identity, &config.limits.header_names, carrier.header(), carrier.cookie().unwrap_or_default());
-        let apps = config.app.iter().map(|app| app.appid.clone()).collect();
-        let endpoints = Endpoints::new(config.endpoints.clone(), apps, sessions.clone(), wechat, carrier.clone());
         Ok(Self {
             limits: config.limits.clone(),
             timeouts: config.timeouts.clone(),
             sessions,
             servers: Arc::new(servers),
-            endpoints: Arc::new(endpoints),
             table: Arc::new(table),
             leads,
             rules: Arc::new(rules),
@@ -106,7 +109,7 @@ impl Plan {
             wheel: wheel.clone(),
         };
         let head = HeadLimits { uri: self.limits.uri, headers: self.limits.headers, count: self.limits.header_count };
-        Rc::new(Site { proxy, endpoints: Arc::clone(&self.endpoints), head, control: self.control.clone() })
+        Rc::new(Site { proxy, head, lots: Lots::new(), control: self.control.clone() })
     }
 }
 

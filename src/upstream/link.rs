@@ -101,7 +101,7 @@ where
             Some(Ok(response)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 Err(Failure { error: Error::Switched, unsent: None, heard })
             }
-            Some(Ok(response)) => Ok(response.map(|incoming| Answer { incoming, link: Some(self), ended })),
+            Some(Ok(response)) => Ok(response.map(|incoming| Answer { incoming, link: Some(self), ended, failed: None })),
             Some(Err(mut failed)) => {
                 let unsent = failed.take_message();
                 Err(Failure { error: failed.into_error().into(), unsent, heard })
@@ -135,6 +135,8 @@ where
     link: Option<Link<B>>,
     /// The connection has ended; what it brought may still be unread.
     ended: bool,
+    /// Told at the next poll, so that what came before it is flushed to the client first.
+    failed: Option<Error>,
 }
 
 impl<B> Answer<B>
@@ -171,21 +173,28 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let answer = self.get_mut();
+        if let Some(error) = answer.failed.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let frame = ready!(answer.next(cx));
         if let Some(link) = &answer.link {
             link.timer.clear();
         }
-        match &frame {
-            Some(Ok(_)) => {}
-            Some(Err(_)) => answer.link = None,
-            None if answer.ended => answer.link = None,
+        match frame {
+            Some(Ok(frame)) => Poll::Ready(Some(Ok(frame))),
+            Some(Err(error)) => {
+                answer.link = None;
+                answer.failed = Some(error);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
             None => {
-                if let Some(link) = answer.link.take() {
+                if let Some(link) = answer.link.take().filter(|_| !answer.ended) {
                     link.rest();
                 }
+                Poll::Ready(None)
             }
         }
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -3,7 +3,13 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::format_push_string,
     unreachable_pub
 )]
 
+mod harness;
+
+mod config;
+mod keep_alive;
+mod streaming;
 mod tidy;
