@@ -69,43 +69,6 @@ async fn measure(users: u64) -> Result<u64, Box<dyn Error>> {
     println!("login and phone   {:?} each", per(took, users));
     let [median, most, longest] = sweep(&sessions, users);
     println!("step of a sweep   {median:?}, 99 % within {most:?}, longest {longest:?}");
-    Ok(bytes) if bytes <= most => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Signs `users` people in; the answer is bytes a user.
-async fn measure(users: u64) -> Result<u64, Box<dyn Error>> {
-    let before = resident()?;
-    let sessions = Sessions::new(&Config {
-        capacity: users,
-        ..Config::default()
-    })?;
-    let appid = AppId::new("wx0123456789abcdef")?;
-    let began = Instant::now();
-    for n in 0..users {
-        let signed_in = sessions.sign_in(person(&appid, n)?, None, NOW).await?;
-        sessions
-            .set_phone(&signed_in.session, phone(n)?, NOW)
-            .await?;
-    }
-    let took = began.elapsed();
-    let present = sessions.users();
-    let after = resident()?;
-    let bytes = after.saturating_sub(before) / present.max(1);
-    println!("users present     {present} of {users}");
-    println!("resident before   {before} bytes (VmRSS)");
-    println!("resident after    {after} bytes (VmRSS)");
-    println!("bytes per user    {bytes}");
-    println!("login and phone   {:?} each", per(took, users));
-    println!(
-        "longest sweep     {:?} (CPU)",
-        longest_sweep(&sessions, users)?
-    );
     Ok(bytes)
 }
 

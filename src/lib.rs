@@ -2,9 +2,12 @@
 
 pub mod admin;
 pub mod auth;
+pub mod cli;
 pub mod config;
+pub mod deadline;
 pub mod endpoint;
 pub mod listener;
+pub mod mock;
 pub mod proxy;
 pub mod session;
 pub mod setting;

@@ -58,6 +58,8 @@ pub enum Store {
     Memory,
 }
 
+setting::choice! { Store, "a store" { "memory" => Self::Memory } later { "redis": "sessions in Redis" } }
+
 impl Config {
     fn terms(&self) -> Terms {
         Terms {
