@@ -61,6 +61,13 @@ pub enum Store {
 setting::choice! { Store, "a store" { "memory" => Self::Memory } later { "redis": "sessions in Redis" } }
 
 impl Config {
+    /// The whole name of the cookie that carries the token, if one does. It begins with `__Host-`, so that
+    /// no other host can set it and it never travels in the clear (RFC 6265bis §4.1.3.2).
+    pub fn cookie_name(&self) -> Option<String> {
+        let name = self.cookie.strip_prefix("__Host-").unwrap_or(&self.cookie);
+        (!name.is_empty()).then(|| format!("__Host-{name}"))
+    }
+
     fn terms(&self) -> Terms {
         Terms {
             ttl: self.ttl.as_secs().max(1),
