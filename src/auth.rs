@@ -7,7 +7,7 @@ pub mod crypto;
 pub mod identity;
 pub mod policy;
 
-pub use credential::{Credential, Digest, Locator, Token};
+pub use credential::{Carrier, Credential, Digest, Locator, Token};
 pub use identity::{AppId, Identity, OpenId, Phone, SessionKey, UnionId};
 pub use policy::{Denial, Permit, Policy, Require};
 

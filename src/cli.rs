@@ -1,3 +1,138 @@
-//! Commands, one file each.
+//! The commands: what each takes, and what its end says to whoever called it.
 
+mod check;
 pub mod decrypt;
+mod explain;
+mod run;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Report, Sources};
+
+/// A gateway that signs WeChat mini-program users in.
+#[derive(Debug, Parser)]
+#[command(name = "wxgate", version, about, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the gateway
+    Run(Config),
+    /// Say all that is wrong with a config, without starting anything
+    Check {
+        #[command(flatten)]
+        config: Config,
+        /// Print the whole config as it is in force, and where each value came from
+        #[arg(long)]
+        print: bool,
+    },
+    /// Say which route a request takes, what it asks of the caller, where it goes, and why
+    Explain {
+        /// The request's method
+        method: String,
+        /// The request's URL, or its path
+        url: String,
+        #[command(flatten)]
+        config: Config,
+    },
+}
+
+/// Where the config is read from.
+#[derive(Debug, Args)]
+struct Config {
+    /// The file
+    #[arg(short, long, value_name = "FILE", default_value = "gateway.toml")]
+    config: PathBuf,
+    /// Set one key, over file and variables
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    set: Vec<(String, String)>,
+}
+
+impl Config {
+    /// File, environment and flags.
+    fn sources(self) -> Sources {
+        let sources = Sources::file(self.config).with_environment();
+        self.set
+            .into_iter()
+            .fold(sources, |sources, (key, text)| sources.flag(key, text))
+    }
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(key, value)| (key.trim().to_owned(), value.to_owned()))
+        .ok_or_else(|| "write KEY=VALUE, such as session.idle=1h".to_owned())
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It did what it should.
+    Good,
+    /// It could not.
+    Failed,
+    /// It was called wrongly, or with a wrong config.
+    Wrong,
+}
+
+impl From<End> for ExitCode {
+    fn from(end: End) -> Self {
+        Self::from(match end {
+            End::Good => 0,
+            End::Failed => 1,
+            End::Wrong => 2,
+        })
+    }
+}
+
+/// Runs the command of this process's arguments to its end.
+pub fn main() -> ExitCode {
+    // clap ends the process with 2 by itself if the arguments are wrong.
+    let arguments = Arguments::parse();
+    match arguments.command {
+        Command::Run(config) => run::run(&config.sources()),
+        Command::Check { config, print } => check::check(&config.sources(), print),
+        Command::Explain {
+            method,
+            url,
+            config,
+        } => explain::explain(&method, &url, &config.sources()),
+    }
+    .into()
+}
+
+/// Writes to standard output; whoever closed it does not want the rest.
+fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Writes a line to standard error.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Shows what is wrong with a config, in colours where somebody looks.
+fn refuse(report: &Report) -> End {
+    let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let text = if coloured {
+        report.coloured()
+    } else {
+        report.to_string()
+    };
+    complain(text.trim_end());
+    End::Wrong
+}
+
+/// Shows what is allowed and should be known.
+fn warn(config: &crate::config::Config) {
+    for warning in config.warnings() {
+        complain(&format!("warning: {warning}"));
+    }
+}

@@ -1,6 +1,20 @@
 //! `gateway.toml`, variables and flags → [`Config`], a list of the rooms' own configs.
+//!
+//! A config that was loaded holds together: what crosses rooms is checked here, once.
 
-use crate::setting::{self, ListenAddress};
+mod check;
+mod diagnostic;
+mod layers;
+mod mask;
+mod names;
+mod route;
+mod source;
+mod variables;
+
+pub use diagnostic::Report;
+pub use source::Sources;
+
+use crate::setting::{self, ListenAddress, Reader, Setting as _, Value};
 use crate::{admin, endpoint, listener, proxy, session, telemetry, wechat};
 
 setting::section! {
@@ -35,5 +49,64 @@ setting::section! {
     }
     later {
         "accept": "listeners shared by the workers", "tls": "TLS", "upstream": "groups of upstream servers", "rate": "rate limits",
+    }
+}
+
+impl Config {
+    /// Reads a config from all its sources, or says all that is wrong with it.
+    pub fn load(sources: &Sources) -> Result<Self, Report> {
+        Self::load_tree(sources).map(|(config, _)| config)
+    }
+
+    /// Reads the text of a file that stands alone: no variables, no flags.
+    pub fn from_toml(text: &str) -> Result<Self, Report> {
+        Self::load(&Sources::text(text))
+    }
+
+    /// The config of `sources` as a file that says everything, and where each value came from.
+    pub fn print(sources: &Sources) -> Result<String, Report> {
+        let (config, tree) = Self::load_tree(sources)?;
+        let text = sources.read()?;
+        let remark = |path: &str| {
+            let place = &tree.descendant(path)?.place;
+            diagnostic::remark(place, &sources.name(), &text)
+        };
+        Ok(setting::Setting::print(&config).file(&remark))
+    }
+
+    /// What is allowed, and should be known at every start.
+    pub fn warnings(&self) -> Vec<String> {
+        check::warnings(&self.wechat)
+    }
+
+    fn load_tree(sources: &Sources) -> Result<(Self, Value), Report> {
+        let text = sources.read()?;
+        let shape = Self::shape();
+        let (tree, mut reader) = source::tree(sources, &text, &Self::default().printed(), &shape)?;
+        let read = <Self as setting::Setting>::read(&tree, &mut reader);
+        let Some(mut config) = read else {
+            return Err(sources.report(&text, reader.into_faults()));
+        };
+        config.check(&tree, &mut reader);
+        let faults = reader.into_faults();
+        if faults.is_empty() {
+            return Ok((config, tree));
+        }
+        Err(sources.report(&text, faults))
+    }
+
+    fn printed(&self) -> setting::Printed {
+        setting::Setting::print(self)
+    }
+
+    fn check(&mut self, tree: &Value, reader: &mut Reader) {
+        let mut checks = check::Checks::new(tree, reader);
+        checks.listeners(self.workers, &self.limits, &self.timeouts);
+        checks.endpoints(&self.endpoints);
+        checks.wechat(&self.wechat);
+        checks.apps(&self.app);
+        checks.session(&mut self.session);
+        names::check(&mut checks, &self.identity, &self.session, &self.limits);
+        route::check(&mut checks, &self.route, &self.app, &self.endpoints);
     }
 }

@@ -28,6 +28,8 @@ pub enum Expose {
     UnionId,
 }
 
+setting::choice! { Expose, "a field of the identity" { "openid" => Self::OpenId, "unionid" => Self::UnionId } }
+
 /// A way for a phone number to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhoneBy {
@@ -36,3 +38,5 @@ pub enum PhoneBy {
     /// By `encryptedData` and `iv`, opened here.
     Encrypted,
 }
+
+setting::choice! { PhoneBy, "a way for a phone number to come" { "code" => Self::Code, "encrypted" => Self::Encrypted } }

@@ -1,10 +1,102 @@
 //! Bind, accept, limit: where connections come in.
+//!
+//! Nothing is rendered here: what is refused goes to the handler like a request does, and comes
+//! back as an answer.
 
+mod closing;
+mod connection;
+mod parking;
+mod worker;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use http::HeaderName;
+use http::{HeaderName, Request};
+use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::setting::{self, Size};
+pub use self::connection::RequestBody;
+pub use self::worker::{Load, run};
+use crate::setting::{self, ListenAddress, Size};
+
+/// Connections that the kernel holds for us before we accept them.
+const BACKLOG: i32 = 4096;
+
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    /// Their address.
+    pub address: SocketAddr,
+    /// Ours that they reached.
+    pub local: SocketAddr,
+}
+
+/// What comes in on a connection.
+#[derive(Debug)]
+pub enum Arrival {
+    /// A request whose head was read whole.
+    Request(Request<RequestBody>),
+    /// Something that never became one.
+    Refusal(Refusal),
+}
+
+/// Why nothing more is read from a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// A head did not come whole within `timeouts.header`.
+    RequestTimeout,
+    /// There are `limits.connections` already.
+    Overloaded,
+}
+
+/// The bound sockets of all workers.
+#[derive(Debug)]
+pub struct Bound {
+    /// The addresses, with the ports that the system chose.
+    pub addresses: Vec<SocketAddr>,
+    /// For each worker its sockets.
+    pub sockets: Vec<Vec<TcpListener>>,
+}
+
+/// Binds each address once for each of `workers`.
+///
+/// # Errors
+///
+/// An address that is taken, even by a socket that would share it, is an error: half of the traffic
+/// would be somebody else's.
+pub fn bind(addresses: &[ListenAddress], workers: usize) -> io::Result<Bound> {
+    let mut bound = Bound { addresses: Vec::new(), sockets: (0..workers).map(|_| Vec::new()).collect() };
+    for ListenAddress::Tcp(address) in addresses {
+        let mut address = *address;
+        if address.port() != 0 && workers > 1 {
+            socket(address, false).map_err(|error| named(error, address))?;
+        }
+        for sockets in &mut bound.sockets {
+            let listener = socket(address, workers > 1).map_err(|error| named(error, address))?;
+            address = listener.local_addr()?;
+            sockets.push(listener);
+        }
+        bound.addresses.push(address);
+    }
+    Ok(bound)
+}
+
+fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    #[cfg(target_os = "linux")]
+    socket.set_reuse_port(shared)?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = shared;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn named(error: io::Error, address: SocketAddr) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+}
 
 setting::section! {
     /// `[limits]`: how much a client may ask of us.

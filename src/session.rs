@@ -33,3 +33,5 @@ pub enum Store {
     /// In this process.
     Memory,
 }
+
+setting::choice! { Store, "a store" { "memory" => Self::Memory } later { "redis": "sessions in Redis" } }

@@ -1,9 +1,22 @@
-//! The words a config is made of: duration, size, secret, address.
+//! The words a config is made of: how each is read, refused and written.
+//!
+//! A word reads itself from a [`Value`] and never stops at the first fault; what it says about a
+//! fault never shows what might be a secret.
 
-use std::fmt;
-use std::net::SocketAddr;
+mod listen;
+mod print;
+mod quantity;
+mod schema;
+mod secret;
+mod value;
+mod word;
 
-use zeroize::Zeroizing;
+pub use listen::ListenAddress;
+pub use print::Printed;
+pub use quantity::Size;
+pub use schema::{Setting, Shape, missing, offered};
+pub use secret::{Secret, is_variable_name};
+pub use value::{Fault, Kind, Place, Reader, Value, closest, looks_secret};
 
 /// Declares a section of `gateway.toml`: the struct, its defaults, and how it is read.
 ///
@@ -27,7 +40,59 @@ macro_rules! section {
         $(#[$meta])*
         #[derive(Debug, Clone)]
         pub struct $name { $( $(#[$doc])* pub $field: $kind, )* }
+
         $crate::setting::defaults!($name { $( $field $(= $default)? ),* });
+
+        impl $crate::setting::Setting for $name {
+            const WHAT: &'static str = "a table";
+            const EXAMPLE: &'static str = "{ … }";
+
+            fn shape() -> $crate::setting::Shape {
+                $crate::setting::Shape::Table {
+                    keys: vec![$( (stringify!($field), <$kind as $crate::setting::Setting>::shape()) ),*],
+                    later: &[$( $( ($key, $why) ),* )?],
+                }
+            }
+
+            fn read(
+                value: &$crate::setting::Value,
+                reader: &mut $crate::setting::Reader,
+            ) -> Option<Self> {
+                value.offers(
+                    &[$( stringify!($field) ),*],
+                    &[$( $( ($key, $why) ),* )?],
+                    reader,
+                )?;
+                $( let $field: Option<$kind> = $crate::setting::field!(value, reader, $field: $kind $(= $default)?); )*
+                Some(Self { $( $field: $field? ),* })
+            }
+
+            fn print(&self) -> $crate::setting::Printed {
+                $crate::setting::Printed::Table(vec![
+                    $( (stringify!($field), $crate::setting::Setting::print(&self.$field)) ),*
+                ])
+            }
+        }
+    };
+}
+
+/// One key of a section: what the file says, else the default, else a fault.
+///
+/// After a fault the default stands in, so that what follows can be checked too.
+macro_rules! field {
+    ($value:ident, $reader:ident, $field:ident : $kind:ty = $default:expr) => {
+        Some(
+            match $crate::setting::offered($value, stringify!($field), $reader) {
+                Some(read) => read,
+                None => $default,
+            },
+        )
+    };
+    ($value:ident, $reader:ident, $field:ident : $kind:ty) => {
+        match $value.find(stringify!($field)) {
+            Some(_) => $crate::setting::offered($value, stringify!($field), $reader),
+            None => $crate::setting::missing::<$kind>($value, stringify!($field), $reader),
+        }
     };
 }
 
@@ -41,37 +106,76 @@ macro_rules! defaults {
     ($name:ident { $($rest:tt)* }) => {};
 }
 
-pub(crate) use {defaults, section};
+/// Says how an enum's values are written: `choice! { Level, "a level" { "error" => Self::Error } }`.
+macro_rules! choice {
+    (
+        $name:ident, $what:literal { $first:literal => $first_value:path $(, $word:literal => $value:path)* $(,)? }
+        $(later { $($key:literal : $why:literal),* $(,)? })?
+    ) => {
+        impl $crate::setting::Setting for $name {
+            const WHAT: &'static str = $what;
+            const EXAMPLE: &'static str = concat!("\"", $first, "\"");
 
-/// A number of bytes, written `"16MiB"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Size(pub u64);
+            fn shape() -> $crate::setting::Shape {
+                $crate::setting::Shape::Word
+            }
 
-/// A text that is never printed: redacted in `Debug`, no `Display`, wiped on drop.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
+            fn read(
+                value: &$crate::setting::Value,
+                reader: &mut $crate::setting::Reader,
+            ) -> Option<Self> {
+                let word = value.choose(
+                    $what,
+                    &[$first $(, $word)*],
+                    &[$( $( ($key, $why) ),* )?],
+                    reader,
+                )?;
+                match word {
+                    $first => Some($first_value),
+                    $( $word => Some($value), )*
+                    _ => None,
+                }
+            }
 
-impl Secret {
-    /// Keeps `text`.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
-    }
-
-    /// The text itself, for the one place that must send or use it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
+            fn print(&self) -> $crate::setting::Printed {
+                $crate::setting::Printed::text(match self {
+                    $first_value => $first,
+                    $( $value => $word, )*
+                })
+            }
+        }
+    };
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
+/// Makes a word of a type that has a form as text: how it is parsed and how it is written.
+macro_rules! text {
+    ($name:ty, $what:literal, $example:literal, $parse:expr, $write:expr $(, blank: $blank:literal)?) => {
+        impl $crate::setting::Setting for $name {
+            const WHAT: &'static str = $what;
+            const EXAMPLE: &'static str = concat!("\"", $example, "\"");
+            $( const MAY_BE_BLANK: bool = $blank; )?
+
+            fn shape() -> $crate::setting::Shape {
+                $crate::setting::Shape::Word
+            }
+
+            fn read(
+                value: &$crate::setting::Value,
+                reader: &mut $crate::setting::Reader,
+            ) -> Option<Self> {
+                let parse: fn(&str) -> Result<Self, String> = $parse;
+                value.parse::<Self>(reader, parse)
+            }
+
+            fn print(&self) -> $crate::setting::Printed {
+                let write: fn(&Self) -> String = $write;
+                $crate::setting::Printed::text(&write(self))
+            }
+        }
+    };
 }
 
-/// Where a listener is bound.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ListenAddress {
-    /// An address and a port; port 0 lets the system choose.
-    Tcp(SocketAddr),
-}
+pub(crate) use {choice, defaults, field, section, text};
+
+#[cfg(test)]
+mod tests;

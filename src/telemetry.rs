@@ -36,6 +36,13 @@ pub enum Level {
     Trace,
 }
 
+setting::choice! {
+    Level, "a level" {
+        "error" => Self::Error, "warn" => Self::Warn, "info" => Self::Info, "debug" => Self::Debug,
+        "trace" => Self::Trace,
+    }
+}
+
 /// The form of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -45,6 +52,8 @@ pub enum Format {
     Text,
 }
 
+setting::choice! { Format, "a form of lines" { "json" => Self::Json, "text" => Self::Text } }
+
 /// How a user is named in logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenIdAs {
@@ -53,3 +62,5 @@ pub enum OpenIdAs {
     /// By the openid itself.
     Plain,
 }
+
+setting::choice! { OpenIdAs, "a way to name users" { "digest" => Self::Digest, "plain" => Self::Plain } }

@@ -1,1 +1,54 @@
-//! Servers behind us: choose, forward, stream.
+//! Servers behind us: choose, connect, send, stream.
+//!
+//! A worker has connections of its own ([`Upstreams`]). A request polls the connection that it is
+//! sent on inside its own task, so nothing is handed from thread to thread or task to task.
+
+mod link;
+mod pool;
+mod resolve;
+
+use std::io;
+use std::time::Duration;
+
+pub use self::link::{Answer, Failure, Link};
+pub use self::pool::Upstreams;
+pub use self::resolve::{ServerId, Servers};
+
+/// How long the gateway waits for upstreams, and how many idle connections it keeps.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// To connect (`timeouts.connect`).
+    pub connect: Duration,
+    /// From the request sent to the answer's head (`timeouts.response`).
+    pub response: Duration,
+    /// The longest silence within an answer (`timeouts.stream`).
+    pub stream: Duration,
+    /// The most idle connections of a worker to one server.
+    pub idle_per_server: usize,
+}
+
+/// An idle connection is dropped before an upstream is likely to do it.
+const IDLE: Duration = Duration::from_secs(15);
+
+/// Why there is no answer, or not all of one.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The server's name has no address.
+    #[error("{0} has no address")]
+    Unresolved(String),
+    /// No address of the server takes connections.
+    #[error("cannot connect to {0}: {1}")]
+    Unreachable(String, #[source] io::Error),
+    /// It did not answer within `timeouts.response`.
+    #[error("no answer in time")]
+    Late,
+    /// It fell silent within an answer for `timeouts.stream`.
+    #[error("the answer stopped")]
+    Silent,
+    /// The connection broke, or what came is not HTTP.
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+    /// It switched protocols though nobody asked.
+    #[error("the upstream switched protocols unasked")]
+    Switched,
+}

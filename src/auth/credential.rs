@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use http::{HeaderMap, HeaderName};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::auth::{AppId, OpenId, crypto};
@@ -144,9 +145,83 @@ impl Credential {
     }
 }
 
+/// A header's value without the scheme `Bearer`.
+fn bare(value: &[u8]) -> &[u8] {
+    let value = value.trim_ascii();
+    match value.split_at_checked(7) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"bearer ") => rest.trim_ascii_start(),
+        _ => value,
+    }
+}
+
+/// Where in a request our credential stands (`session.header`, `session.cookie`).
+#[derive(Debug, Clone)]
+pub struct Carrier {
+    header: HeaderName,
+    cookie: Option<String>,
+}
+
+/// A credential's text in a request. It begins like ours; more is not known of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// The text: `wxg_` and what follows.
+    pub text: &'a [u8],
+    /// It came in the cookie, which browsers send by themselves.
+    pub by_cookie: bool,
+}
+
+impl Carrier {
+    /// A credential comes in `header`, or in `cookie` where that has a name.
+    pub fn new(header: HeaderName, cookie: Option<String>) -> Self {
+        Self { header, cookie }
+    }
+
+    /// The header.
+    pub fn header(&self) -> &HeaderName {
+        &self.header
+    }
+
+    /// The cookie's whole name.
+    pub fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
+    }
+
+    /// Finds what a request shows of ours; the header goes before the cookie.
+    pub fn find<'a>(&self, headers: &'a HeaderMap) -> Option<Shown<'a>> {
+        let in_header = headers.get_all(&self.header).iter().map(|value| bare(value.as_bytes()));
+        if let Some(text) = in_header.into_iter().find(|text| text.starts_with(PREFIX)) {
+            return Some(Shown { text, by_cookie: false });
+        }
+        let name = self.cookie.as_deref()?;
+        headers
+            .get_all(http::header::COOKIE)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+            .filter_map(|crumb| crumb.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+            .find(|text| text.starts_with(PREFIX))
+            .map(|text| Shown { text, by_cookie: true })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_credential_is_found_where_it_may_stand() {
+        let ours = token();
+        let both = Carrier::new(http::header::AUTHORIZATION, Some("__Host-wxgate".to_owned()));
+        let mut headers = HeaderMap::new();
+        assert!(both.find(&headers).is_none());
+        headers.append("cookie", format!("a=b; __Host-wxgate={}; c=d", ours.as_str()).parse().unwrap());
+        let shown = both.find(&headers).unwrap();
+        assert_eq!((shown.text, shown.by_cookie), (&ours.as_bytes()[..], true));
+        headers.append("authorization", "Basic abc".parse().unwrap());
+        headers.append("authorization", format!("bearer {}", ours.as_str()).parse().unwrap());
+        assert!(!both.find(&headers).unwrap().by_cookie);
+        headers.remove("authorization");
+        assert!(Carrier::new(http::header::AUTHORIZATION, None).find(&headers).is_none());
+    }
 
     fn token() -> Token {
         Token::mint(Locator([9; 16]), &[5; 32])

@@ -8,6 +8,7 @@ use http::HeaderValue;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::auth::crypto;
+use crate::setting;
 
 /// What is wrong with a text that should have been one of the values of this file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +72,17 @@ header_text! {
         })
     }
 }
+
+setting::text!(
+    AppId,
+    "an appid",
+    "wx0123456789abcdef",
+    |text| AppId::new(text).map_err(|_| {
+        "write `wx` and 16 digits or letters a to f, as the mini-program's console shows it"
+            .to_owned()
+    }),
+    AppId::to_string
+);
 
 header_text! {
     /// One user in one app, as WeChat's `code2Session` names them.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::auth::{AppId, Identity};
+use crate::setting;
 
 /// How much a route must know of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,6 +19,12 @@ pub enum Require {
     Login,
     /// Signed in, and a phone number shared.
     Phone,
+}
+
+setting::choice! {
+    Require, "a policy" {
+        "login" => Self::Login, "phone" => Self::Phone, "optional" => Self::Optional, "none" => Self::None,
+    }
 }
 
 /// What one route asks.

@@ -1,0 +1,159 @@
+//! Stars over all in a file that might be a secret.
+
+use crate::setting::looks_secret;
+
+/// `text` with the same lines and columns, and `*` for what might be a secret: the values of keys
+/// that are named like one, and whatever looks like one.
+pub(super) fn masked(text: &str) -> String {
+    let mut block: Option<&str> = None;
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        match block {
+            // What stands inside a text of several lines is nothing that a caret must show.
+            Some(fence) => {
+                out.push_str(&stars(line));
+                if line.contains(fence) {
+                    block = None;
+                }
+            }
+            None => {
+                block = ["\"\"\"", "'''"]
+                    .into_iter()
+                    .find(|fence| line.matches(fence).count() % 2 == 1);
+                out.push_str(&masked_line(line));
+            }
+        }
+    }
+    out
+}
+
+fn masked_line(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find('=') {
+        let (before, after) = rest.split_at(at + 1);
+        out.push_str(&without_tokens(before));
+        rest = after;
+        if !is_secret_key(before) {
+            continue;
+        }
+        let table = after.trim_start().starts_with('{');
+        if table {
+            let end = after.find('}').map_or(after.len(), |end| end + 1);
+            let (inside, behind) = after.split_at(end);
+            out.push_str(&masked_reference(inside));
+            rest = behind;
+        } else {
+            let end = end_of_value(after);
+            let (value, behind) = after.split_at(end);
+            out.push_str(&stars(value));
+            rest = behind;
+        }
+    }
+    out.push_str(&without_tokens(rest));
+    out
+}
+
+/// Where the value that begins `text` ends: at its closing quote, or at the end of the line.
+fn end_of_value(text: &str) -> usize {
+    let value = text.trim_start();
+    let start = text.len() - value.len();
+    let mut chars = value.char_indices();
+    if let Some((_, quote @ ('"' | '\''))) = chars.next() {
+        let mut escaped = false;
+        for (at, c) in chars {
+            if escaped {
+                escaped = false;
+            } else if c == '\\' && quote == '"' {
+                escaped = true;
+            } else if c == quote && !value.starts_with("\"\"\"") && !value.starts_with("'''") {
+                return start + at + c.len_utf8();
+            }
+        }
+    }
+    text.len()
+}
+
+/// `{ env = "NAME" }` may be shown if the names look like names; anything else is starred.
+fn masked_reference(inside: &str) -> String {
+    let mut out = String::new();
+    for part in inside.split_inclusive(',') {
+        let harmless = part.split_once('=').is_none_or(|(key, value)| {
+            let key = key.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+            let value = value.trim_matches(|c: char| c.is_whitespace() || "\"',}".contains(c));
+            let path = value.contains(['/', '.']) || value.len() < 16;
+            match key {
+                "env" => crate::setting::is_variable_name(value),
+                "file" => path && !looks_secret(value),
+                _ => false,
+            }
+        });
+        match part.split_once('=') {
+            Some((key, value)) if !harmless => {
+                out.push_str(key);
+                out.push('=');
+                out.push_str(&stars(value));
+            }
+            _ => out.push_str(part),
+        }
+    }
+    out
+}
+
+/// Whether the key before a `=` is named like a secret, or nearly.
+fn is_secret_key(before: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "secret",
+        "token",
+        "password",
+        "passwd",
+        "key",
+        "private",
+        "credential",
+        "cookie_key",
+        "apikey",
+    ];
+    let before = before.trim_end_matches('=').trim_end();
+    let key = before
+        .trim_end_matches(['"', '\''])
+        .rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'))
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    WORDS.iter().any(|word| key.contains(word))
+        || strsim::damerau_levenshtein(&key, "secret") <= 2
+        || strsim::damerau_levenshtein(&key, "token") <= 1
+}
+
+/// `text` with stars over every run that looks like a secret.
+fn without_tokens(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '_' | '-' | '/');
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(is_part) {
+        let (before, from) = rest.split_at(start);
+        let end = from.find(|c| !is_part(c)).unwrap_or(from.len());
+        let (run, after) = from.split_at(end);
+        out.push_str(before);
+        if looks_secret(&run.replace('/', "+")) && !run.starts_with('/') {
+            out.push_str(&stars(run));
+        } else {
+            out.push_str(run);
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+fn stars(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_whitespace() || "\"'{}".contains(c) {
+                c.to_string()
+            } else {
+                "*".repeat(c.len_utf8())
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,103 @@
+//! Every refusal and failure of the rooms below → HTTP: `application/problem+json` (RFC 9457).
+//!
+//! Nothing secret is in an answer: the client gets a stable word, a sentence and a request id.
+
+mod code;
+mod room;
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, header};
+
+pub use self::code::Code;
+
+/// Says that nothing was forwarded, and why.
+pub const REFUSAL: HeaderName = HeaderName::from_static("x-wxgate-refusal");
+
+/// Seconds after which to try again, where nothing better is known.
+const SOON: u64 = 1;
+
+/// A refusal or failure, ready to be told to a client.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    code: Code,
+    detail: Cow<'static, str>,
+    retry_after: Option<u64>,
+    allow: Option<HeaderValue>,
+    close: bool,
+}
+
+impl Problem {
+    /// A problem known by `code`; `detail` says what happened and what to do, for people.
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, detail: detail.into(), retry_after: None, allow: None, close: false }
+    }
+
+    /// Says when to try again, in seconds.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// Says which methods are allowed.
+    #[must_use]
+    pub fn allow(self, methods: HeaderValue) -> Self {
+        Self { allow: Some(methods), ..self }
+    }
+
+    /// Says that the connection ends with this answer.
+    #[must_use]
+    pub fn closing(self) -> Self {
+        Self { close: true, ..self }
+    }
+
+    /// The stable word.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+}
+
+/// The answer that tells `problem` to a client.
+pub fn answer(problem: &Problem, request_id: &str) -> Response<Bytes> {
+    let row = problem.code.row();
+    let body = serde_json::json!({
+        "type": "about:blank",
+        "title": row.title,
+        "status": row.status.as_u16(),
+        "detail": problem.detail,
+        "code": row.word,
+        "action": row.action,
+        "request_id": request_id,
+    });
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = row.status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if !problem.code.is_forwarded() {
+        headers.insert(REFUSAL, HeaderValue::from_static(row.word));
+    }
+    if let Some(challenge) = challenge(problem.code) {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if matches!(row.status.as_u16(), 429 | 503) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(problem.retry_after.unwrap_or(SOON)));
+    }
+    if let Some(methods) = &problem.allow {
+        headers.insert(header::ALLOW, methods.clone());
+    }
+    if problem.close {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// What every 401 of ours carries (RFC 6750 §3).
+fn challenge(code: Code) -> Option<&'static str> {
+    match code {
+        Code::SessionExpired => Some(r#"Bearer realm="wxgate", error="invalid_token""#),
+        Code::SessionMissing | Code::CodeRejected | Code::CodeUsed => Some(r#"Bearer realm="wxgate""#),
+        _ => None,
+    }
+}

@@ -1,0 +1,217 @@
+//! The composition root: builds every room from the config, runs the workers, drains them.
+
+mod answer;
+mod dispatch;
+mod guard;
+mod site;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+
+use crate::auth::UnixSeconds;
+use crate::config::Config;
+use crate::gateway::dispatch::Client;
+use crate::gateway::site::Plan;
+use crate::listener::{self, Load};
+use crate::session::Sessions;
+use crate::{admin, session, wechat};
+
+/// How long a start waits for the names of upstreams. What is not known by then is looked up later.
+const FIRST_LOOKUP: Duration = Duration::from_secs(2);
+
+/// How often expired sessions are looked for; each step is small.
+const SWEEP: Duration = Duration::from_millis(200);
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A socket, a thread or a runtime cannot be had.
+    #[error(transparent)]
+    System(#[from] io::Error),
+    /// Sessions cannot be kept.
+    #[error("sessions: {0}")]
+    Session(#[from] session::Error),
+    /// The client of `WeChat`'s API cannot be built.
+    #[error("wechat: {0}")]
+    Wechat(#[from] wechat::Error),
+    /// Routes that cannot stand together. `check` says it better.
+    #[error("route {0}: {1}")]
+    Route(usize, String),
+}
+
+/// A running gateway. Dropped, it stops taking connections and ends those that are idle.
+pub struct Gateway {
+    addresses: Vec<SocketAddr>,
+    admin: Option<SocketAddr>,
+    ready: watch::Sender<bool>,
+    drain: watch::Sender<bool>,
+    patience: Duration,
+    workers: Vec<JoinHandle<()>>,
+    control: Option<Runtime>,
+    sessions: Sessions,
+}
+
+impl Gateway {
+    /// Starts all that `config` asks for. When this returns, connections are taken.
+    pub fn start(config: &Config) -> Result<Self, Error> {
+        let control = Builder::new_multi_thread().worker_threads(2).thread_name("wxgate-control").enable_all().build()?;
+        let _inside = control.enter();
+        let plan = Arc::new(Plan::new(config, control.handle())?);
+        first_look_up(&plan, &control);
+        let bound = listener::bind(&config.listen, workers(config))?;
+        let (drain, draining) = watch::channel(false);
+        let (ready, readiness) = watch::channel(true);
+        let admin = match config.admin.listen {
+            None => None,
+            Some(_) => Some(admin::start(&config.admin, readiness, config.warnings(), control.handle())?),
+        };
+        let sessions = plan.sessions.clone();
+        control.spawn(sweep(sessions.clone()));
+        let servers = Arc::clone(&plan.servers);
+        control.spawn(async move { servers.keep_looking_up().await });
+        let load = Arc::new(Load::new(most_connections(config)));
+        let workers = bound
+            .sockets
+            .into_iter()
+            .enumerate()
+            .map(|(number, sockets)| {
+                let (plan, load, draining) = (Arc::clone(&plan), Arc::clone(&load), draining.clone());
+                std::thread::Builder::new().name(format!("wxgate-worker-{number}")).spawn(move || {
+                    if let Err(error) = work(sockets, &plan, &load, draining) {
+                        tracing::error!(%error, "a worker ended");
+                    }
+                })
+            })
+            .collect::<io::Result<Vec<_>>>()?;
+        drop(_inside);
+        Ok(Self {
+            addresses: bound.addresses,
+            admin,
+            ready,
+            drain,
+            patience: config.timeouts.drain,
+            workers,
+            control: Some(control),
+            sessions,
+        })
+    }
+
+    /// Where it listens, with the ports that the system chose.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where the operator's listener is, if there is one.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// How many users are remembered.
+    pub fn users(&self) -> u64 {
+        self.sessions.users()
+    }
+
+    /// Stops taking connections, ends idle ones, and waits for what is under way: at most
+    /// `timeouts.drain`. Whether all of it ended by itself.
+    pub fn drain(mut self) -> bool {
+        self.ready.send_replace(false);
+        self.drain.send_replace(true);
+        let deadline = Instant::now() + self.patience;
+        let mut left = std::mem::take(&mut self.workers);
+        while !left.is_empty() && Instant::now() < deadline {
+            left.retain(|worker| !worker.is_finished());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        left.is_empty()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.drain.send_replace(true);
+        if let Some(control) = self.control.take() {
+            control.shutdown_background();
+        }
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> UnixSeconds {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn work(
+    sockets: Vec<std::net::TcpListener>,
+    plan: &Arc<Plan>,
+    load: &Arc<Load>,
+    draining: watch::Receiver<bool>,
+) -> io::Result<()> {
+    listener::run(sockets, &plan.limits, &plan.timeouts, load, draining, |wheel| {
+        let site = plan.site(wheel);
+        move |peer| {
+            let (site, client) = (site.clone(), std::rc::Rc::new(Client::new(peer)));
+            move |arrival| {
+                let (site, client) = (site.clone(), client.clone());
+                async move { site.answer(arrival, &client).await }
+            }
+        }
+    })
+}
+
+fn first_look_up(plan: &Plan, control: &Runtime) {
+    let (done, wait) = mpsc::channel();
+    let servers = Arc::clone(&plan.servers);
+    control.spawn(async move {
+        servers.look_up().await;
+        // Nobody waits any more where this came too late.
+        let _ = done.send(());
+    });
+    let _ = wait.recv_timeout(FIRST_LOOKUP);
+}
+
+async fn sweep(sessions: Sessions) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        sessions.sweep(now());
+    }
+}
+
+/// `workers`, or one for each core that the cgroup allows.
+fn workers(config: &Config) -> usize {
+    match usize::try_from(config.workers) {
+        Ok(0) | Err(_) => std::thread::available_parallelism().map_or(1, usize::from),
+        Ok(workers) => workers,
+    }
+}
+
+/// `limits.connections`, or 45 % of the hard limit on open files; the soft limit is raised to it.
+fn most_connections(config: &Config) -> usize {
+    let files = raise_file_limit().unwrap_or(1024);
+    match usize::try_from(config.limits.connections) {
+        Ok(0) | Err(_) => usize::try_from(files.saturating_mul(45) / 100).unwrap_or(usize::MAX),
+        Ok(most) => most,
+    }
+}
+
+#[cfg(unix)]
+fn raise_file_limit() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    }
+}
+
+#[cfg(not(unix))]
+fn raise_file_limit() -> Option<u64> {
+    None
+}

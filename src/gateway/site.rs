@@ -1,0 +1,122 @@
+//! What a config comes to: the plan that all workers share, and each worker's own site of it.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use crate::auth::Carrier;
+use crate::config::Config;
+use crate::deadline::Wheel;
+use crate::endpoint::Endpoints;
+use crate::gateway::Error;
+use crate::listener::{Limits, Timeouts};
+use crate::proxy::headers::Rules;
+use crate::proxy::retry::Budget;
+use crate::proxy::route::Table;
+use crate::proxy::{Bearing, HeadLimits, Proxy, client_address};
+use crate::session::Sessions;
+use crate::setting::Size;
+use crate::upstream::{Patience, ServerId, Servers, Upstreams};
+use crate::wechat;
+
+/// How often idle upstream connections are looked through.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// What all workers share.
+pub(super) struct Plan {
+    pub(super) limits: Limits,
+    pub(super) timeouts: Timeouts,
+    pub(super) sessions: Sessions,
+    pub(super) servers: Arc<Servers>,
+    endpoints: Arc<Endpoints>,
+    table: Arc<Table>,
+    leads: Arc<[Option<ServerId>]>,
+    rules: Arc<Rules>,
+    carrier: Carrier,
+    trusted: client_address::Trusted,
+    control: Handle,
+    workers: usize,
+}
+
+/// One worker's part: it answers the requests of its connections.
+pub(super) struct Site {
+    pub(super) proxy: Proxy,
+    pub(super) endpoints: Arc<Endpoints>,
+    pub(super) head: HeadLimits,
+    pub(super) control: Handle,
+}
+
+impl Plan {
+    pub(super) fn new(config: &Config, control: &Handle) -> Result<Self, Error> {
+        let sessions = Sessions::new(&config.session)?;
+        let wechat = wechat::Client::new(&config.wechat, &config.app)?;
+        let table = Table::build(&config.route, config.limits.body).map_err(|faults| {
+            faults.into_iter().next().map_or(Error::Route(0, String::new()), |fault| Error::Route(fault.route, fault.message))
+        })?;
+        let mut servers = Servers::default();
+        let leads = table
+            .routes()
+            .iter()
+            .map(|route| route.to.as_ref().map(|target| servers.add(target.host(), target.port())))
+            .collect();
+        let carrier = Carrier::new(config.session.header.clone(), config.session.cookie_name());
+        let rules = Rules::new(&config.identity, &config.limits.header_names, &carrier);
+        let apps = config.app.iter().map(|app| app.appid.clone()).collect();
+        let endpoints = Endpoints::new(config.endpoints.clone(), apps, sessions.clone(), wechat, carrier.clone());
+        Ok(Self {
+            limits: config.limits.clone(),
+            timeouts: config.timeouts.clone(),
+            sessions,
+            servers: Arc::new(servers),
+            endpoints: Arc::new(endpoints),
+            table: Arc::new(table),
+            leads,
+            rules: Arc::new(rules),
+            carrier,
+            trusted: client_address::Trusted::new(&config.proxies),
+            control: control.clone(),
+            workers: super::workers(config),
+        })
+    }
+
+    /// The site of the worker that this thread is; `wheel` has its deadlines.
+    pub(super) fn site(&self, wheel: &Wheel) -> Rc<Site> {
+        let patience = Patience {
+            connect: self.timeouts.connect,
+            response: self.timeouts.response,
+            stream: self.timeouts.stream,
+            idle_per_server: (32 / self.workers.max(1)).max(1),
+        };
+        let upstreams = Upstreams::new(Arc::clone(&self.servers), patience, wheel.clone());
+        tokio::task::spawn_local(sweep(Rc::downgrade(&upstreams)));
+        let proxy = Proxy {
+            table: Arc::clone(&self.table),
+            servers: Arc::clone(&self.leads),
+            rules: Arc::clone(&self.rules),
+            carrier: self.carrier.clone(),
+            sessions: self.sessions.clone(),
+            near: self.sessions.near(),
+            upstreams,
+            trusted: self.trusted.clone(),
+            bearing: Bearing { silence: self.timeouts.body, response: self.timeouts.response },
+            budget: Budget::new(),
+            wheel: wheel.clone(),
+        };
+        let head = HeadLimits { uri: self.limits.uri, headers: self.limits.headers, count: self.limits.header_count };
+        Rc::new(Site { proxy, endpoints: Arc::clone(&self.endpoints), head, control: self.control.clone() })
+    }
+}
+
+async fn sweep<B>(upstreams: std::rc::Weak<Upstreams<B>>)
+where
+    B: http_body::Body<Data = bytes::Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let Some(upstreams) = upstreams.upgrade() else { return };
+        upstreams.sweep();
+    }
+}

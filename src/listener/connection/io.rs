@@ -1,0 +1,99 @@
+//! The one I/O type that every byte of a connection passes through.
+//!
+//! It tells the connection's [`State`] what was heard, written and flushed. Strict framing belongs
+//! here: the bytes that were read are in sight before hyper has them.
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::listener::connection::State;
+
+/// The bytes of one connection, between the socket and hyper.
+pub(in crate::listener) struct Io {
+    stream: TcpStream,
+    /// Bytes that were read before hyper was there to take them.
+    prefix: Bytes,
+    state: Rc<State>,
+}
+
+impl Io {
+    pub(in crate::listener) fn new(stream: TcpStream, state: Rc<State>) -> Self {
+        Self { stream, prefix: Bytes::new(), state }
+    }
+
+    pub(in crate::listener) fn with_prefix(mut self, prefix: Bytes) -> Self {
+        self.prefix = prefix;
+        self
+    }
+
+    /// Tells the peer that nothing more will come from us.
+    pub(in crate::listener) fn finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    pub(in crate::listener) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+impl AsyncRead for Io {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let io = self.get_mut();
+        if io.prefix.has_remaining() {
+            let length = io.prefix.len().min(buffer.remaining());
+            buffer.put_slice(&io.prefix.split_to(length));
+            io.state.heard();
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut io.stream).poll_read(cx, buffer))?;
+        if buffer.filled().len() > before {
+            io.state.heard();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let io = self.get_mut();
+        let written = Pin::new(&mut io.stream).poll_write(cx, bytes);
+        io.state.wrote(written.is_ready());
+        written
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let io = self.get_mut();
+        let written = Pin::new(&mut io.stream).poll_write_vectored(cx, slices);
+        io.state.wrote(written.is_ready());
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let io = self.get_mut();
+        ready!(Pin::new(&mut io.stream).poll_flush(cx))?;
+        io.state.unflushed.set(false);
+        Poll::Ready(Ok(()))
+    }
+
+    /// hyper asks for this when it is done. When and how to close is for `closing` to say: see
+    /// [`Io::finish`].
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+

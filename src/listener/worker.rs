@@ -1,0 +1,184 @@
+//! One thread that carries traffic: its runtime, its sockets, its connections.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use http_body::Body;
+use hyper::server::conn::http1;
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::deadline::{TICK, Wheel};
+use crate::listener::connection::{self, Io, State, Worker};
+use crate::listener::{Arrival, Limits, Peer, Refusal, Timeouts, closing};
+
+/// How many connections there are, over all workers, and how many there may be.
+#[derive(Debug)]
+pub struct Load {
+    connections: AtomicUsize,
+    most: usize,
+}
+
+impl Load {
+    /// No connections yet, and never more than `most`.
+    pub fn new(most: usize) -> Self {
+        Self { connections: AtomicUsize::new(0), most }
+    }
+
+    /// Connections at this moment.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    fn admit(self: &Arc<Self>) -> (bool, Place) {
+        let before = self.connections.fetch_add(1, Ordering::Relaxed);
+        (before < self.most, Place(Arc::clone(self)))
+    }
+}
+
+/// A connection's place in the count.
+struct Place(Arc<Load>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Carries traffic on this thread until `drain` says to stop and what is under way has ended.
+///
+/// `setup` runs once on the thread, inside its runtime; what it returns is called for each
+/// connection and gives the handler of that connection. Whoever wants an end to draining stops
+/// waiting for this thread.
+///
+/// # Errors
+///
+/// The runtime cannot be built, or a socket cannot be given to it.
+pub fn run<C, S, F, B>(
+    sockets: Vec<TcpListener>,
+    limits: &Limits,
+    timeouts: &Timeouts,
+    load: &Arc<Load>,
+    mut drain: watch::Receiver<bool>,
+    setup: impl FnOnce(&Wheel) -> C,
+) -> io::Result<()>
+where
+    C: Fn(Peer) -> S + 'static,
+    S: Fn(Arrival) -> F + 'static,
+    F: Future<Output = Response<B>> + 'static,
+    B: Body<Data = Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    runtime.block_on(async move {
+        let worker = Rc::new(Worker {
+            wheel: Wheel::default(),
+            timeouts: Rc::new(timeouts.clone()),
+            http: http(limits),
+            draining: Cell::new(false),
+        });
+        let connect = Rc::new(setup(&worker.wheel));
+        let ticking = tokio::task::spawn_local(tick(worker.wheel.clone()));
+        let connections = Rc::new(RefCell::new(JoinSet::new()));
+        let mut accepting = JoinSet::new();
+        for socket in sockets {
+            let listener = tokio::net::TcpListener::from_std(socket)?;
+            let (worker, connect) = (Rc::clone(&worker), Rc::clone(&connect));
+            let (load, connections) = (Arc::clone(load), Rc::clone(&connections));
+            accepting.spawn_local(async move { accept(&listener, &worker, &*connect, &load, &connections).await });
+        }
+        let _ = drain.wait_for(|draining| *draining).await;
+        accepting.shutdown().await;
+        worker.draining.set(true);
+        worker.wheel.wake_all();
+        let mut left = connections.take();
+        while left.join_next().await.is_some() {}
+        ticking.abort();
+        Ok(())
+    })
+}
+
+/// hyper's side of a connection. Its limits lie beyond ours, so that what is merely too large is
+/// refused by us, in words.
+fn http(limits: &Limits) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    let count = usize::try_from(limits.header_count).unwrap_or(usize::MAX);
+    http.header_read_timeout(None)
+        .max_headers(count.saturating_mul(2).max(16))
+        .pipeline_flush(false);
+    http
+}
+
+async fn tick(wheel: Wheel) {
+    let start = Instant::now();
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        interval.tick().await;
+        let ticks = start.elapsed().as_millis() / TICK.as_millis();
+        wheel.advance(u64::try_from(ticks).unwrap_or(u64::MAX));
+    }
+}
+
+async fn accept<C, S, F, B>(
+    listener: &tokio::net::TcpListener,
+    worker: &Rc<Worker>,
+    connect: &C,
+    load: &Arc<Load>,
+    connections: &RefCell<JoinSet<()>>,
+) where
+    C: Fn(Peer) -> S,
+    S: Fn(Arrival) -> F + 'static,
+    F: Future<Output = Response<B>> + 'static,
+    B: Body<Data = Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    loop {
+        let Some((stream, peer)) = next(listener).await else { continue };
+        let (admitted, place) = load.admit();
+        let handler = connect(peer);
+        let mut connections = connections.borrow_mut();
+        if admitted {
+            let worker = Rc::clone(worker);
+            connections.spawn_local(async move {
+                let _place = place;
+                connection::serve(stream, worker, handler).await;
+            });
+        } else {
+            let state = State::new(worker);
+            connections.spawn_local(async move {
+                let _place = place;
+                let answer = handler(Arrival::Refusal(Refusal::Overloaded)).await;
+                closing::refuse(Io::new(stream, Rc::clone(&state)), &state, answer).await;
+            });
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// The next connection; `None` where accepting it failed.
+async fn next(listener: &tokio::net::TcpListener) -> Option<(TcpStream, Peer)> {
+    match listener.accept().await {
+        Ok((stream, address)) => {
+            let local = stream.local_addr().ok()?;
+            stream.set_nodelay(true).ok()?;
+            Some((stream, Peer { address, local }))
+        }
+        Err(error) => {
+            // Out of descriptors or memory: trying again at once would only burn the processor.
+            tracing::warn!(%error, "cannot accept");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            None
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The connections of one worker to the servers behind it: last in, first out.
+//!
+//! An idle connection wakes nobody. Whether it still lives is seen when it is used next.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body::Body;
+use tokio::net::TcpStream;
+
+use crate::deadline::{TICK, Wheel};
+use crate::upstream::{Error, IDLE, Link, Patience, ServerId, Servers};
+
+/// The upstream connections of one worker.
+pub struct Upstreams<B>
+where
+    B: Body + 'static,
+{
+    servers: Arc<Servers>,
+    patience: Patience,
+    wheel: Wheel,
+    /// For each server its idle connections, and when they became idle.
+    idle: RefCell<Vec<Vec<(u64, Link<B>)>>>,
+    turn: Cell<usize>,
+}
+
+impl<B> Upstreams<B>
+where
+    B: Body<Data = Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    /// No connections yet.
+    pub fn new(servers: Arc<Servers>, patience: Patience, wheel: Wheel) -> Rc<Self> {
+        let idle = RefCell::new((0..servers.len()).map(|_| Vec::new()).collect());
+        Rc::new(Self { servers, patience, wheel, idle, turn: Cell::new(0) })
+    }
+
+    /// A connection to `server`: the one that became idle last, or a new one.
+    pub async fn link(self: &Rc<Self>, server: ServerId) -> Result<Link<B>, Error> {
+        match self.take(server) {
+            Some(link) => Ok(link),
+            None => self.connect(server).await,
+        }
+    }
+
+    /// A new connection to `server`. Its addresses are tried in turn, each for `timeouts.connect`.
+    pub async fn connect(self: &Rc<Self>, server: ServerId) -> Result<Link<B>, Error> {
+        let addresses = self.servers.addresses(server);
+        let first = self.turn.replace(self.turn.get().wrapping_add(1)) % addresses.len().max(1);
+        let mut failure = None;
+        for address in addresses.iter().cycle().skip(first).take(addresses.len()) {
+            match self.dial(*address).await {
+                Ok(stream) => return Link::new(stream, server, self).await,
+                Err(error) => failure = Some(error),
+            }
+        }
+        let name = self.servers.name(server);
+        Err(failure.map_or_else(|| Error::Unresolved(name.clone()), |error| Error::Unreachable(name.clone(), error)))
+    }
+
+    async fn dial(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let stream = tokio::time::timeout(self.patience.connect, TcpStream::connect(address))
+            .await
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    pub(super) fn wheel(&self) -> &Wheel {
+        &self.wheel
+    }
+
+    pub(super) fn patience(&self) -> &Patience {
+        &self.patience
+    }
+
+    fn take(&self, server: ServerId) -> Option<Link<B>> {
+        self.idle.borrow_mut().get_mut(server.0)?.pop().map(|(_, link)| link)
+    }
+
+    /// Keeps `link` for the next request.
+    pub(super) fn keep(&self, server: ServerId, link: Link<B>) {
+        let mut idle = self.idle.borrow_mut();
+        if let Some(links) = idle.get_mut(server.0)
+            && links.len() < self.patience.idle_per_server
+        {
+            links.push((self.wheel.now(), link));
+        }
+    }
+
+    /// Drops what has been idle for too long. Call it about once a second.
+    pub fn sweep(&self) {
+        let ticks = u64::try_from(IDLE.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX);
+        let oldest = self.wheel.now().saturating_sub(ticks);
+        for links in self.idle.borrow_mut().iter_mut() {
+            links.retain(|(since, _)| *since >= oldest);
+        }
+    }
+}
