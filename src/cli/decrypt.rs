@@ -19,6 +19,8 @@ use crate::auth::{AppId, SessionKey, UnixSeconds, crypto};
 use crate::wechat::decrypt::{self, Damage, Fault, Field, OpenData};
 use triple::Triple;
 
+pub use triple::age;
+
 /// Bytes of the longest input.
 const LONGEST: u64 = 1024 * 1024;
 
