@@ -10,7 +10,6 @@ pub mod route;
 pub mod trace;
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +23,7 @@ use crate::auth::{Carrier, Denial, OpenId, Permit, Token, UnixSeconds};
 use crate::deadline::Wheel;
 use crate::listener::RequestBody;
 use crate::proxy::body::{Bounds, Fault, Outgoing, Returning};
+use crate::proxy::client_address::Trust;
 use crate::proxy::headers::{Forwarded, Rules};
 use crate::proxy::host::Host;
 use crate::proxy::retry::{Attempt, Budget, Progress};
@@ -84,12 +84,14 @@ pub struct Trail {
 
 /// What is known of a request beside its lines.
 pub struct Context<'a> {
-    /// The peer's address.
-    pub peer: SocketAddr,
+    /// The peer.
+    pub peer: &'a client_address::Peer,
     /// The last credential of the connection.
     pub remembered: &'a Remembered,
     /// The id of the request.
     pub request_id: &'a HeaderValue,
+    /// For a trace that starts here.
+    pub random: [u8; 24],
     /// The time.
     pub now: UnixSeconds,
 }
@@ -120,7 +122,7 @@ pub struct Proxy {
     /// This worker's connections.
     pub upstreams: Rc<Upstreams<Outgoing>>,
     /// Whose word on client addresses counts.
-    pub trusted: client_address::Trusted,
+    pub trust: Trust,
     /// Deadlines.
     pub bearing: Bearing,
     /// How often requests may be repeated.
@@ -199,18 +201,20 @@ impl Proxy {
         let bounds = Bounds { most: route.body.0, silence: self.bearing.silence };
         let (mut head, body) = request.into_parts();
         let body = Outgoing::new(body, bounds, &self.wheel, Some(Arc::clone(&self.rules)))?;
-        let client = client_address::resolve(context.peer, &head.headers, &self.trusted);
+        let client = self.trust.client(context.peer, &head.headers);
         self.rules.request(&mut head.headers)?;
         frame(&mut head.headers, &head.method, &body);
         head.headers.insert(header::HOST, host.header());
         let forwarded = Forwarded {
-            client: &client,
-            proto: "http",
-            host,
+            chain: client.chain,
+            client: client.text,
+            proto: HeaderValue::from_static(if client.https == Some(true) { "https" } else { "http" }),
+            host: host.header(),
             prefix: route.forwarded_prefix(path),
-            request_id: context.request_id,
+            request_id: context.request_id.clone(),
+            random: context.random,
         };
-        self.rules.inject(&mut head.headers, permit, &forwarded);
+        self.rules.inject(&mut head.headers, permit, forwarded);
         head.uri = target(&head.uri, &route.forward_path(path))?;
         head.version = Version::HTTP_11;
         Ok(Request::from_parts(head, body))

@@ -145,8 +145,8 @@ impl Credential {
     }
 }
 
-/// A header's value without the scheme `Bearer`.
-fn bare(value: &[u8]) -> &[u8] {
+/// What stands in a header's value without `Bearer` before it.
+pub fn bare(value: &[u8]) -> &[u8] {
     let value = value.trim_ascii();
     match value.split_at_checked(7) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"bearer ") => rest.trim_ascii_start(),

@@ -15,7 +15,8 @@ use crate::listener::{Limits, Timeouts};
 use crate::proxy::headers::Rules;
 use crate::proxy::retry::Budget;
 use crate::proxy::route::Table;
-use crate::proxy::{Bearing, HeadLimits, Proxy, client_address};
+use crate::proxy::client_address::Trust;
+use crate::proxy::{Bearing, HeadLimits, Proxy};
 use crate::session::Sessions;
 use crate::setting::Size;
 use crate::upstream::{Patience, ServerId, Servers, Upstreams};
@@ -35,7 +36,7 @@ pub(super) struct Plan {
     leads: Arc<[Option<ServerId>]>,
     rules: Arc<Rules>,
     carrier: Carrier,
-    trusted: client_address::Trusted,
+    trust: Trust,
     control: Handle,
     workers: usize,
 }
@@ -62,7 +63,7 @@ impl Plan {
             .map(|route| route.to.as_ref().map(|target| servers.add(target.host(), target.port())))
             .collect();
         let carrier = Carrier::new(config.session.header.clone(), config.session.cookie_name());
-        let rules = Rules::new(&config.identity, &config.limits.header_names, &carrier);
+        let rules = Rules::new(&config.identity, &config.limits.header_names, carrier.header(), carrier.cookie().unwrap_or_default());
         let apps = config.app.iter().map(|app| app.appid.clone()).collect();
         let endpoints = Endpoints::new(config.endpoints.clone(), apps, sessions.clone(), wechat, carrier.clone());
         Ok(Self {
@@ -75,7 +76,7 @@ impl Plan {
             leads,
             rules: Arc::new(rules),
             carrier,
-            trusted: client_address::Trusted::new(&config.proxies),
+            trust: Trust::new(&config.proxies),
             control: control.clone(),
             workers: super::workers(config),
         })
@@ -99,7 +100,7 @@ impl Plan {
             sessions: self.sessions.clone(),
             near: self.sessions.near(),
             upstreams,
-            trusted: self.trusted.clone(),
+            trust: self.trust.clone(),
             bearing: Bearing { silence: self.timeouts.body, response: self.timeouts.response },
             budget: Budget::new(),
             wheel: wheel.clone(),

@@ -1,6 +1,13 @@
 //! Whose address a request is really from (R10).
+//!
+//! Only what a trusted proxy says counts, and only up to the first address that is not one of
+//! ours. An IPv4 address in IPv6's clothes is the IPv4 address.
 
-use ipnet::IpNet;
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use ipnet::{IpNet, Ipv4Net};
 
 use crate::setting;
 
@@ -11,4 +18,327 @@ setting::section! {
         trusted: Vec<IpNet> = Vec::new(),
     }
     later { "proxy_protocol": "the PROXY protocol" }
+}
+
+/// The networks whose word counts.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    networks: Vec<IpNet>,
+}
+
+/// The other end of a connection, read once for all its requests.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    address: IpAddr,
+    text: HeaderValue,
+    trusted: bool,
+}
+
+/// Whom a request is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// The true client, as far as can be known.
+    pub address: IpAddr,
+    /// [`Self::address`] for `X-Real-IP`.
+    pub text: HeaderValue,
+    /// `X-Forwarded-For` for the upstream: from the client's address on, our peer's last.
+    pub chain: HeaderValue,
+    /// Whether the client came by `https`, where a trusted peer says so or that it did not.
+    pub https: Option<bool>,
+}
+
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+impl Trust {
+    /// Trusts what `config` lists.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            networks: config.trusted.iter().map(canonical_network).collect(),
+        }
+    }
+
+    /// Reads the address of a new connection's other end.
+    pub fn peer(&self, address: IpAddr) -> Peer {
+        let address = address.to_canonical();
+        Peer {
+            address,
+            text: text_of(address),
+            trusted: self.covers(address),
+        }
+    }
+
+    /// Whom a request on the connection with `peer` is from. Costs no allocation where the peer is
+    /// not trusted.
+    pub fn client(&self, peer: &Peer, headers: &HeaderMap) -> Client {
+        if !peer.trusted {
+            return Client {
+                address: peer.address,
+                text: peer.text.clone(),
+                chain: peer.text.clone(),
+                https: None,
+            };
+        }
+        let mut chain = vec![peer.address];
+        for entry in entries_from_the_right(headers) {
+            let Some(address) = read(entry) else {
+                break;
+            };
+            chain.push(address);
+            if !self.covers(address) {
+                break;
+            }
+        }
+        let address = chain.last().copied().unwrap_or(peer.address);
+        Client {
+            address,
+            text: text_of(address),
+            chain: joined(&chain),
+            https: said_https(headers),
+        }
+    }
+
+    fn covers(&self, address: IpAddr) -> bool {
+        self.networks
+            .iter()
+            .any(|network| network.contains(&address))
+    }
+}
+
+impl Peer {
+    /// Its address; IPv4 where it is IPv4 in IPv6.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// Whether its word counts.
+    pub fn is_trusted(&self) -> bool {
+        self.trusted
+    }
+}
+
+/// A network of IPv4-mapped addresses is a network of IPv4 addresses.
+fn canonical_network(network: &IpNet) -> IpNet {
+    if let IpNet::V6(mapped) = network
+        && let Some(address) = mapped.addr().to_ipv4_mapped()
+        && let Some(length) = mapped.prefix_len().checked_sub(96)
+        && let Ok(network) = Ipv4Net::new(address, length)
+    {
+        return IpNet::V4(network);
+    }
+    *network
+}
+
+fn entries_from_the_right(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let lines: Vec<_> = headers.get_all(&X_FORWARDED_FOR).iter().collect();
+    lines
+        .into_iter()
+        .rev()
+        .flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','))
+}
+
+/// An address, which some proxies write with its port: `1.2.3.4:5`, `[::1]`, `[::1]:5`.
+fn read(entry: &[u8]) -> Option<IpAddr> {
+    let text = str::from_utf8(entry.trim_ascii()).ok()?;
+    let bracketed = || {
+        let address = text.strip_prefix('[')?.strip_suffix(']')?;
+        address.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
+    };
+    let with_port = || text.parse::<SocketAddr>().ok().map(|both| both.ip());
+    let address = text.parse().ok().or_else(bracketed).or_else(with_port)?;
+    Some(address.to_canonical())
+}
+
+/// What one `X-Forwarded-Proto` with one word says; several would need a chain to be verified by.
+fn said_https(headers: &HeaderMap) -> Option<bool> {
+    let mut lines = headers.get_all(&X_FORWARDED_PROTO).iter();
+    let word = lines.next()?.as_bytes().trim_ascii();
+    if lines.next().is_some() {
+        return None;
+    }
+    let https = word.eq_ignore_ascii_case(b"https");
+    (https || word.eq_ignore_ascii_case(b"http")).then_some(https)
+}
+
+fn joined(chain: &[IpAddr]) -> HeaderValue {
+    let mut text = String::with_capacity(chain.len() * 18);
+    for address in chain.iter().rev() {
+        let comma = if text.is_empty() { "" } else { ", " };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{comma}{address}");
+    }
+    value(&text)
+}
+
+fn text_of(address: IpAddr) -> HeaderValue {
+    value(&address.to_string())
+}
+
+fn value(text: &str) -> HeaderValue {
+    // Addresses and commas are fit for every header.
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Row = (
+        &'static str,
+        &'static [&'static [u8]],
+        &'static str,
+        &'static str,
+    );
+
+    fn trust(networks: &[&str]) -> Trust {
+        Trust::new(&Config {
+            trusted: networks.iter().map(|text| text.parse().unwrap()).collect(),
+        })
+    }
+
+    fn client(networks: &[&str], peer: &str, lines: &[&[u8]]) -> (String, String) {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(&X_FORWARDED_FOR, HeaderValue::from_bytes(line).unwrap());
+        }
+        let trust = trust(networks);
+        let client = trust.client(&trust.peer(peer.parse().unwrap()), &headers);
+        assert_eq!(client.text, client.address.to_string());
+        let chain = client.chain.to_str().unwrap().to_owned();
+        (client.address.to_string(), chain)
+    }
+
+    #[test]
+    fn the_first_address_from_the_right_that_is_not_trusted_is_the_client() {
+        let ours: &[&str] = &["10.0.0.0/8", "fd00::/8", "::ffff:172.16.0.0/108"];
+        let rows: &[Row] = &[
+            ("10.0.0.1", &[], "10.0.0.1", "10.0.0.1"),
+            ("10.0.0.1", &[b"1.2.3.4"], "1.2.3.4", "1.2.3.4, 10.0.0.1"),
+            (
+                "10.0.0.1",
+                &[b"6.6.6.6, 1.2.3.4"],
+                "1.2.3.4",
+                "1.2.3.4, 10.0.0.1",
+            ),
+            (
+                "10.0.0.1",
+                &[b"1.2.3.4 ,\t10.0.0.2"],
+                "1.2.3.4",
+                "1.2.3.4, 10.0.0.2, 10.0.0.1",
+            ),
+            (
+                "10.0.0.1",
+                &[b"6.6.6.6", b"1.2.3.4", b"10.0.0.2"],
+                "1.2.3.4",
+                "1.2.3.4, 10.0.0.2, 10.0.0.1",
+            ),
+            (
+                "10.0.0.1",
+                &[b"10.0.0.3, 10.0.0.2"],
+                "10.0.0.3",
+                "10.0.0.3, 10.0.0.2, 10.0.0.1",
+            ),
+            ("10.0.0.1", &[b"1.2.3.4, unknown"], "10.0.0.1", "10.0.0.1"),
+            (
+                "10.0.0.1",
+                &[b"1.2.3.4, , 10.0.0.2"],
+                "10.0.0.2",
+                "10.0.0.2, 10.0.0.1",
+            ),
+            ("10.0.0.1", &[b"1.2.3.4, \xff"], "10.0.0.1", "10.0.0.1"),
+            (
+                "10.0.0.1",
+                &[b"1.2.3.4:5678"],
+                "1.2.3.4",
+                "1.2.3.4, 10.0.0.1",
+            ),
+            (
+                "10.0.0.1",
+                &[b"[2001:db8::1]:443"],
+                "2001:db8::1",
+                "2001:db8::1, 10.0.0.1",
+            ),
+            (
+                "10.0.0.1",
+                &[b"[2001:DB8::1]"],
+                "2001:db8::1",
+                "2001:db8::1, 10.0.0.1",
+            ),
+            (
+                "10.0.0.1",
+                &[b"2001:db8::1"],
+                "2001:db8::1",
+                "2001:db8::1, 10.0.0.1",
+            ),
+            (
+                "10.0.0.1",
+                &[b"::ffff:1.2.3.4"],
+                "1.2.3.4",
+                "1.2.3.4, 10.0.0.1",
+            ),
+            (
+                "::ffff:10.0.0.1",
+                &[b"1.2.3.4"],
+                "1.2.3.4",
+                "1.2.3.4, 10.0.0.1",
+            ),
+            (
+                "172.16.0.1",
+                &[b"1.2.3.4, ::ffff:10.0.0.9"],
+                "1.2.3.4",
+                "1.2.3.4, 10.0.0.9, 172.16.0.1",
+            ),
+            ("fd00::1", &[b"1.2.3.4"], "1.2.3.4", "1.2.3.4, fd00::1"),
+            ("10.0.0.1", &[b"fe80::1%eth0"], "10.0.0.1", "10.0.0.1"),
+            ("10.0.0.1", &[b"01.2.3.4"], "10.0.0.1", "10.0.0.1"),
+            ("9.9.9.9", &[b"1.2.3.4"], "9.9.9.9", "9.9.9.9"),
+            ("2001:db8::9", &[b"1.2.3.4"], "2001:db8::9", "2001:db8::9"),
+        ];
+        for (peer, lines, address, chain) in rows {
+            let found = client(ours, peer, lines);
+            let expected = ((*address).to_owned(), (*chain).to_owned());
+            assert_eq!(found, expected, "{peer} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn where_nobody_is_trusted_only_our_peer_counts() {
+        let found = client(&[], "127.0.0.1", &[b"1.2.3.4"]);
+        assert_eq!(found, ("127.0.0.1".to_owned(), "127.0.0.1".to_owned()));
+    }
+
+    #[test]
+    fn only_a_trusted_peer_says_how_the_client_came() {
+        let said = |peer: &str, words: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for word in words {
+                headers.append(&X_FORWARDED_PROTO, HeaderValue::from_static(word));
+            }
+            let trust = trust(&["10.0.0.0/8"]);
+            let peer = trust.peer(peer.parse().unwrap());
+            trust.client(&peer, &headers).https
+        };
+        assert_eq!(said("10.0.0.1", &["https"]), Some(true));
+        assert_eq!(said("10.0.0.1", &["HTTP"]), Some(false));
+        assert_eq!(said("10.0.0.1", &[]), None);
+        assert_eq!(said("10.0.0.1", &["https, http"]), None);
+        assert_eq!(said("10.0.0.1", &["https", "http"]), None);
+        assert_eq!(said("9.9.9.9", &["https"]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_client_writes_itself_never_hides_where_it_came_from(
+            forged in "[0-9a-f:., \\[\\]x]{0,40}", true_client in any::<[u8; 4]>(),
+        ) {
+            let address = IpAddr::from(true_client);
+            prop_assume!(!trust(&["10.0.0.0/8"]).covers(address));
+            // The proxy adds what it saw to what the client wrote.
+            let line = format!("{forged}, {address}");
+            let found = client(&["10.0.0.0/8"], "10.0.0.1", &[line.as_bytes()]);
+            prop_assert_eq!(found, (address.to_string(), format!("{address}, 10.0.0.1")));
+        }
+    }
 }

@@ -1,8 +1,17 @@
 //! What a request's and an answer's header lines may hold, and what we write into them.
+//!
+//! No header that a reader could take for one of ours reaches an upstream unless [`Rules::inject`]
+//! wrote it (R1–R4, R24), and none of an upstream's reaches a client (R21). Left to the caller:
+//! `Host`, `Content-Length` and the framing; [`Rules::request`] removes `Transfer-Encoding`.
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use crate::auth::{Permit, Phone, UnionId, credential};
+use crate::proxy::trace;
 use crate::setting;
+
+mod cookie;
+mod name;
 
 setting::section! {
     /// `[identity]`: the names of the headers that say who calls; `""` leaves one out.
@@ -22,3 +31,304 @@ setting::section! {
     }
     later { "assertion": "signed assertions" }
 }
+
+impl Names {
+    /// What is wrong with the names: the key, and what the operator is told.
+    pub fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        let mut seen: Vec<Box<str>> = Vec::new();
+        for (key, name) in self.all() {
+            let Some(name) = name else {
+                continue;
+            };
+            let folded = name::fold(name.as_str().as_bytes());
+            if name::has_another_meaning(&folded) {
+                faults.push((key, format!("`{name}` means something else in HTTP")));
+            } else if seen.contains(&folded) {
+                faults.push((
+                    key,
+                    format!("`{name}` names another header of [identity], too"),
+                ));
+            }
+            seen.push(folded);
+        }
+        faults
+    }
+
+    /// What is wrong with the `odd_names` to let through (`limits.header_names`): the place of each
+    /// in the list, and what the operator is told. [`Rules`] would drop them all the same.
+    pub fn odd_faults(&self, odd_names: &[HeaderName]) -> Vec<(usize, String)> {
+        let reserved = self.reserved();
+        let faults = odd_names.iter().enumerate().filter_map(|(at, name)| {
+            let folded = name::fold(name.as_str().as_bytes());
+            reserved.forbids_odd(&folded).then(|| {
+                let message =
+                    format!("`{name}` is never let through: services read it as `{folded}`");
+                (at, message)
+            })
+        });
+        faults.collect()
+    }
+
+    fn reserved(&self) -> name::Reserved {
+        let all = self.all();
+        name::Reserved::new(all.iter().filter_map(|(_, name)| *name))
+    }
+
+    fn all(&self) -> [(&'static str, Option<&HeaderName>); 6] {
+        [
+            ("openid", self.openid.as_ref()),
+            ("appid", self.appid.as_ref()),
+            ("unionid", self.unionid.as_ref()),
+            ("source", self.source.as_ref()),
+            ("phone", self.phone.as_ref()),
+            ("phone_country", self.phone_country.as_ref()),
+        ]
+    }
+}
+
+/// A `Connection` line names an identity header: 400 (R3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a Connection header names an identity header")]
+pub struct Refused;
+
+/// What a request carried that it must not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Removed {
+    /// A header that says who somebody is: a mistake of a client, or a try.
+    pub forged: bool,
+}
+
+/// What we tell the upstream of the way that a request came.
+#[derive(Debug, Clone)]
+pub struct Forwarded {
+    /// `X-Forwarded-For`: the verified chain.
+    pub chain: HeaderValue,
+    /// `X-Real-IP`: the client.
+    pub client: HeaderValue,
+    /// `X-Forwarded-Proto`
+    pub proto: HeaderValue,
+    /// `X-Forwarded-Host`
+    pub host: HeaderValue,
+    /// `X-Forwarded-Prefix`: what `strip` took.
+    pub prefix: Option<HeaderValue>,
+    /// `X-Request-Id`
+    pub request_id: HeaderValue,
+    /// For a `traceparent` where the client sent no sound one.
+    pub random: [u8; 24],
+}
+
+/// The rules for header lines, made once from the config.
+#[derive(Debug)]
+pub struct Rules {
+    names: Names,
+    reserved: name::Reserved,
+    /// Odd names to let through (R2); none of them looks like a reserved one.
+    odd: Vec<HeaderName>,
+    credential: HeaderName,
+    /// Empty: no cookie carries a credential.
+    cookie: Box<str>,
+}
+
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+impl Rules {
+    /// Rules for the identity headers `names`, with `odd_names` (`limits.header_names`) let through,
+    /// where a credential comes in the header `credential` or, if not empty, the cookie `cookie`
+    /// (its full name, with `__Host-`).
+    pub fn new(
+        names: &Names,
+        odd_names: &[HeaderName],
+        credential: &HeaderName,
+        cookie: &str,
+    ) -> Self {
+        let reserved = names.reserved();
+        // SECURITY: an odd name that an upstream may read as one of ours is never let through.
+        let odd = odd_names
+            .iter()
+            .filter(|name| !reserved.forbids_odd(&name::fold(name.as_str().as_bytes())));
+        Self {
+            names: names.clone(),
+            odd: odd.cloned().collect(),
+            reserved,
+            credential: credential.clone(),
+            cookie: cookie.into(),
+        }
+    }
+
+    /// The text of the credential that a request carries: the first that begins like ours, in the
+    /// header, then in the cookie.
+    pub fn credential<'a>(&self, headers: &'a HeaderMap) -> Option<&'a [u8]> {
+        let lines = headers.get_all(&self.credential).iter();
+        let in_header = lines
+            .map(|value| credential::bare(value.as_bytes()))
+            .find(|text| text.starts_with(credential::PREFIX));
+        if in_header.is_some() || self.cookie.is_empty() {
+            return in_header;
+        }
+        let lines = headers.get_all(header::COOKIE).iter();
+        lines
+            .filter_map(|line| cookie::crumb(line.as_bytes(), &self.cookie))
+            .find(|text| text.starts_with(credential::PREFIX))
+    }
+
+    /// Takes out of a request's head what an upstream must not see: reserved and odd names, what is
+    /// meant for one hop, and our own credential. Read the credential before.
+    pub fn request(&self, headers: &mut HeaderMap) -> Result<Removed, Refused> {
+        let mut doomed = Vec::new();
+        self.read_connection(headers, &mut doomed)?;
+        let mut removed = Removed::default();
+        for name in headers.keys() {
+            match self.reserved.kind(name) {
+                name::Kind::Plain => continue,
+                name::Kind::Odd if self.odd.contains(name) => continue,
+                name::Kind::Odd => {
+                    let folded = name::fold(name.as_str().as_bytes());
+                    removed.forged |= self.reserved.has_identity(&folded);
+                }
+                name::Kind::Identity => removed.forged = true,
+                name::Kind::Reserved | name::Kind::OneHop => {}
+            }
+            doomed.push(name.clone());
+        }
+        for name in doomed {
+            headers.remove(name);
+        }
+        remove_own(headers, &header::AUTHORIZATION);
+        if self.credential != header::AUTHORIZATION {
+            remove_own(headers, &self.credential);
+        }
+        if !self.cookie.is_empty() {
+            cookie::cut(headers, &self.cookie);
+        }
+        Ok(removed)
+    }
+
+    /// Writes who calls and how the request came. Each identity header is set or removed (R4).
+    pub fn inject(&self, headers: &mut HeaderMap, permit: &Permit, forwarded: Forwarded) {
+        headers.reserve(16);
+        let who = permit.identity();
+        let phone = who.and_then(|who| who.phone.as_ref());
+        let mut put = |name: &Option<HeaderName>, value: Option<HeaderValue>| match (name, value) {
+            (Some(name), Some(value)) => drop(headers.insert(name.clone(), value)),
+            (Some(name), None) => drop(headers.remove(name)),
+            (None, _) => {}
+        };
+        let names = &self.names;
+        put(&names.openid, who.map(|who| who.openid.header()));
+        put(&names.appid, who.map(|who| who.appid.header()));
+        let unionid = who.and_then(|who| who.unionid.as_ref());
+        put(&names.unionid, unionid.map(UnionId::header));
+        // SECURITY: services take `wx_devtools` for an administrator. Nothing a client says is here (R24).
+        put(
+            &names.source,
+            who.map(|_| HeaderValue::from_static("wx_client")),
+        );
+        put(&names.phone, phone.map(Phone::pure_header));
+        put(&names.phone_country, phone.map(Phone::country_header));
+        headers.insert(X_FORWARDED_FOR.clone(), forwarded.chain);
+        headers.insert(X_REAL_IP.clone(), forwarded.client);
+        headers.insert(X_FORWARDED_PROTO.clone(), forwarded.proto);
+        headers.insert(X_FORWARDED_HOST.clone(), forwarded.host);
+        if let Some(prefix) = forwarded.prefix {
+            headers.insert(X_FORWARDED_PREFIX.clone(), prefix);
+        }
+        headers.insert(X_REQUEST_ID.clone(), forwarded.request_id);
+        trace::join_or_start(headers, &forwarded.random);
+    }
+
+    /// Takes out of an upstream's answer what a client must not see: identity headers, the mark of
+    /// our own refusals, and what is meant for one hop.
+    pub fn response(&self, headers: &mut HeaderMap) {
+        let mut doomed = Vec::new();
+        for line in headers.get_all(header::CONNECTION) {
+            let named = name::listed(line.as_bytes());
+            doomed.extend(named.filter_map(|name| HeaderName::from_bytes(name).ok()));
+        }
+        doomed.extend(
+            headers
+                .keys()
+                .filter(|name| self.is_not_for_clients(name))
+                .cloned(),
+        );
+        for name in doomed {
+            headers.remove(name);
+        }
+    }
+
+    /// Takes out of the trailers of a request or an answer all that a head may not carry on, and
+    /// what never stands in trailers: framing, routing, credentials (RFC 9110 §6.5.1).
+    pub fn trailers(&self, trailers: &mut HeaderMap) {
+        let doomed: Vec<HeaderName> = trailers
+            .keys()
+            .filter(|name| {
+                let odd = self.reserved.kind(name) == name::Kind::Odd && !self.odd.contains(name);
+                let folded = name::fold(name.as_str().as_bytes());
+                odd || self.reserved.has(&folded)
+                    || self.is_not_for_clients(name)
+                    || name::has_another_meaning(&folded)
+                    || **name == self.credential
+            })
+            .cloned()
+            .collect();
+        for name in doomed {
+            trailers.remove(name);
+        }
+    }
+
+    /// Adds what the `Connection` lines name to `doomed`, all lines before anything is removed.
+    fn read_connection(
+        &self,
+        headers: &HeaderMap,
+        doomed: &mut Vec<HeaderName>,
+    ) -> Result<(), Refused> {
+        for line in headers.get_all(header::CONNECTION) {
+            for token in name::listed(line.as_bytes()) {
+                if self.reserved.has_identity(&name::fold(token)) {
+                    return Err(Refused);
+                }
+                doomed.extend(HeaderName::from_bytes(token).ok());
+            }
+        }
+        Ok(())
+    }
+
+    fn is_not_for_clients(&self, name: &HeaderName) -> bool {
+        match self.reserved.kind(name) {
+            name::Kind::Plain => name.as_str() == name::REFUSAL,
+            name::Kind::Identity | name::Kind::OneHop => true,
+            name::Kind::Reserved => false,
+            name::Kind::Odd => {
+                let folded = name::fold(name.as_str().as_bytes());
+                *folded == *name::REFUSAL || self.reserved.has_identity(&folded)
+            }
+        }
+    }
+}
+
+/// Removes the lines of `name` that begin like a credential of ours; others are the service's own.
+fn remove_own(headers: &mut HeaderMap, name: &HeaderName) {
+    let is_own =
+        |value: &&HeaderValue| credential::bare(value.as_bytes()).starts_with(credential::PREFIX);
+    let lines = headers.get_all(name);
+    if !lines.iter().any(|value| is_own(&value)) {
+        return;
+    }
+    let foreign: Vec<_> = lines
+        .iter()
+        .filter(|value| !is_own(value))
+        .cloned()
+        .collect();
+    headers.remove(name);
+    for value in foreign {
+        headers.append(name.clone(), value);
+    }
+}
+
+#[cfg(test)]
+mod tests;

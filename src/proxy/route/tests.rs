@@ -1,0 +1,280 @@
+//! Which route wins, where it leads, and which tables cannot be.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn config(host: &[&str], path: &str, methods: &[Method]) -> Config {
+    Config {
+        host: host.iter().map(|&host| host.to_owned()).collect(),
+        path: path.to_owned(),
+        methods: methods.to_vec(),
+        require: Require::Login,
+        deny: false,
+        to: Some("http://127.0.0.1:3000".to_owned()),
+        strip: String::new(),
+        apps: Vec::new(),
+        body: None,
+    }
+}
+
+fn table(configs: &[Config]) -> Table {
+    Table::build(configs, Size(1)).unwrap()
+}
+
+fn faults(configs: &[Config]) -> Vec<(usize, &'static str, String)> {
+    let told = Table::build(configs, Size(1)).unwrap_err().into_iter();
+    told.map(|fault| (fault.route, fault.key, fault.message))
+        .collect()
+}
+
+#[test]
+fn the_most_specific_route_wins_whatever_the_order() {
+    let mut configs = vec![
+        config(&[], "/", &[]),
+        config(&[], "/api", &[]),
+        config(&[], "/api/", &[Method::GET, Method::HEAD]),
+        config(&["*.example.com"], "/", &[]),
+        config(&["*.a.example.com"], "/", &[]),
+        config(&["api.example.com"], "/deep", &[]),
+        config(&[], "/api/v1/users", &[Method::POST]),
+        config(&["other.example.com", "api.example.com"], "/x", &[]),
+    ];
+    let rows = [
+        ("h", "/", Method::GET, 0),
+        ("h", "/apix", Method::GET, 0),
+        ("h", "/api", Method::POST, 1),
+        ("h", "/api/v1", Method::POST, 1),
+        ("h", "/api", Method::GET, 2),
+        ("h", "/api/v1/users/7", Method::POST, 6),
+        ("b.example.com", "/api", Method::GET, 3),
+        ("c.b.example.com", "/", Method::GET, 3),
+        ("b.a.example.com", "/", Method::GET, 4),
+        ("a.example.com", "/", Method::GET, 3),
+        ("example.com", "/q", Method::GET, 0),
+        ("api.example.com", "/deep/er", Method::GET, 5),
+        ("api.example.com", "/deeper", Method::GET, 3),
+        ("other.example.com", "/x", Method::GET, 7),
+        ("xexample.com", "/q", Method::GET, 0),
+    ];
+    for reversed in [false, true] {
+        let table = table(&configs);
+        for (host, path, method, expected) in &rows {
+            let found = table.find(host, path, method).unwrap().index;
+            let expected = if reversed { 7 - expected } else { *expected };
+            assert_eq!(found, expected, "{method} {host} {path}");
+        }
+        configs.reverse();
+    }
+}
+
+#[test]
+fn no_route_and_unknown_host_and_wrong_method_are_told_apart() {
+    let hosts_only = table(&[
+        config(&["a.example"], "/x", &[Method::PUT, Method::GET]),
+        config(&["a.example"], "/x", &[Method::POST]),
+        config(&["a.example"], "/all", &[]),
+    ]);
+    let allow = |text| Miss::MethodNotAllowed(HeaderValue::from_static(text));
+    let all = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+    let rows = [
+        ("b.example", "/x", Method::GET, Miss::UnknownHost),
+        ("a.example", "/", Method::GET, Miss::NoRoute),
+        ("a.example", "/x/y", Method::DELETE, allow("PUT, GET, POST")),
+        ("a.example", "/all", Method::TRACE, allow(all)),
+        ("a.example", "/all", Method::CONNECT, allow(all)),
+    ];
+    for (host, path, method, expected) in rows {
+        let miss = hosts_only.find(host, path, &method).err();
+        assert_eq!(miss, Some(expected), "{method} {host} {path}");
+    }
+    let any = table(&[config(&[], "/x", &[]), config(&["a.example"], "/", &[])]);
+    let miss = any.find("b.example", "/", &Method::GET).err();
+    assert_eq!(miss, Some(Miss::NoRoute));
+    let miss = Table::default().find("h", "/", &Method::GET).err();
+    assert_eq!(miss, Some(Miss::NoRoute));
+}
+
+#[test]
+fn a_longer_path_that_leaves_the_method_out_hides_the_shorter_one() {
+    let table = table(&[config(&[], "/", &[]), config(&[], "/pay", &[Method::POST])]);
+    assert!(matches!(
+        table.find("h", "/pay/1", &Method::GET),
+        Err(Miss::MethodNotAllowed(_))
+    ));
+}
+
+#[test]
+fn strip_comes_off_and_the_path_of_to_goes_first() {
+    let rows = [
+        ("", "http://a:1", "/api/x", "/api/x", None),
+        ("/api", "http://a:1", "/api/x", "/x", Some("/api")),
+        ("/api/", "http://a:1", "/api", "/", Some("/api")),
+        ("/api", "http://a:1", "/api/", "/", Some("/api")),
+        ("/api", "http://a:1", "/apix", "/apix", None),
+        ("/api", "http://a:1/v2", "/api/x", "/v2/x", Some("/api")),
+        ("/api", "http://a:1/v2/", "/api", "/v2", Some("/api")),
+        ("/api", "http://a:1/v2", "/api/", "/v2/", Some("/api")),
+        ("", "http://a:1/v2", "/", "/v2/", None),
+        ("/", "http://a:1", "/x", "/x", None),
+    ];
+    for (strip, to, path, expected, prefix) in rows {
+        let mut config = config(&[], "/", &[]);
+        config.strip = strip.to_owned();
+        config.to = Some(to.to_owned());
+        let table = table(&[config]);
+        let route = table.find("h", path, &Method::GET).unwrap();
+        let forwarded = route.forward_path(path);
+        assert_eq!(forwarded, expected, "{strip} {to} {path}");
+        assert_eq!(path::normalise(&forwarded).unwrap(), forwarded);
+        let told = route.forwarded_prefix(path);
+        assert_eq!(told, prefix.map(HeaderValue::from_static), "{path}");
+    }
+}
+
+#[test]
+fn every_mistake_is_told_with_its_route_and_key() {
+    let mut elsewhere = config(&[], "/a", &[]);
+    elsewhere.strip = "/b".to_owned();
+    let mut nowhere = config(&["a b", "a:80", "x", "X."], "a", &[Method::TRACE]);
+    nowhere.to = None;
+    let mut open = config(&[], "/?q", &[]);
+    open.require = Require::None;
+    open.apps = vec![AppId::new("wx0123456789abcdef").unwrap()];
+    open.to = Some("https://a".to_owned());
+    let told = faults(&[elsewhere, nowhere, open]);
+    let keys: Vec<_> = told.iter().map(|(route, key, _)| (*route, *key)).collect();
+    let expected = [
+        (0, "strip"),
+        (1, "host"),
+        (1, "host"),
+        (1, "host"),
+        (1, "methods"),
+        (1, "to"),
+        (1, "path"),
+        (2, "apps"),
+        (2, "to"),
+        (2, "path"),
+    ];
+    assert_eq!(keys, expected, "{told:#?}");
+}
+
+#[test]
+fn equal_routes_are_a_mistake_of_the_later_one() {
+    let equal = [
+        (config(&[], "/a", &[]), config(&[], "/a/", &[])),
+        (
+            config(&["x", "y"], "/a", &[]),
+            config(&["z", "Y."], "/%61", &[]),
+        ),
+        (
+            config(&[], "/a", &[Method::GET]),
+            config(&[], "/a", &[Method::POST, Method::GET]),
+        ),
+    ];
+    for (one, two) in equal {
+        let told = Table::build(&[one, two], Size(1)).unwrap_err();
+        let [fault] = told.as_slice() else {
+            panic!("{told:?}");
+        };
+        assert_eq!((fault.route, fault.other, fault.key), (1, Some(0), "path"));
+    }
+    table(&[
+        config(&[], "/a", &[]),
+        config(&[], "/a", &[Method::GET]),
+        config(&["x"], "/a", &[]),
+        config(&["*.x"], "/a", &[]),
+    ]);
+}
+
+#[test]
+fn a_denied_route_needs_no_upstream() {
+    let mut denied = config(&[], "/", &[]);
+    denied.deny = true;
+    denied.to = None;
+    let table = table(&[denied]);
+    let route = table.find("h", "/", &Method::GET).unwrap();
+    assert!(route.policy.deny && route.to.is_none());
+}
+
+#[test]
+fn an_explanation_says_which_route_and_why_not_the_others() {
+    let mut api = config(&["api.example.com"], "/api", &[Method::GET]);
+    api.strip = "/api".to_owned();
+    api.to = Some("http://a:1/v2".to_owned());
+    let table = table(&[
+        config(&[], "/", &[]),
+        api,
+        config(&["api.example.com"], "/", &[]),
+        config(&["api.example.com"], "/other", &[]),
+        config(&["api.example.com"], "/api", &[]),
+        config(&["b.example.com"], "/", &[]),
+        config(&["api.example.com"], "/api", &[Method::PUT]),
+    ]);
+    let shown = table
+        .explain("api.example.com", "/api/x", &Method::GET)
+        .to_string();
+    let expected = "\
+request   GET api.example.com /api/x
+route     #2: path /api, host api.example.com, methods GET
+policy    callers must be signed in
+upstream  http://a:1/v2/x
+not #1     its host (any) is less exact
+not #3     its path (/) is shorter
+not #4     its path is /other
+not #5     it gives no methods
+not #6     its host is b.example.com
+not #7     its methods are PUT
+";
+    assert_eq!(shown, expected);
+    let none = Table::default().explain("h", "/", &Method::GET).to_string();
+    assert_eq!(none, "request   GET h /\nroute     none: 404 no_route\n");
+}
+
+/// What `find` promises, said the slow way.
+fn slowly<'a>(table: &'a Table, host: &str, path: &str, method: &Method) -> Option<&'a Route> {
+    let fits = |rule: &HostRule| match rule {
+        HostRule::Any => Some(0),
+        HostRule::Wildcard(suffix) => host
+            .ends_with(&format!(".{suffix}"))
+            .then_some(suffix.len()),
+        HostRule::Named(name) => (**name == *host).then_some(1000),
+    };
+    let rank = |route: &Route| {
+        let host = route.hosts.iter().filter_map(fits).max()?;
+        let path = path::after_prefix(path, &route.path).map(|_| route.path.len())?;
+        Some((host, path))
+    };
+    let best = table.routes().iter().filter_map(rank).max()?;
+    let mut level: Vec<_> = table.routes().iter().collect();
+    level.retain(|route| rank(route) == Some(best) && route.answers(method));
+    level.sort_by_key(|route| route.methods.is_empty());
+    level.first().copied()
+}
+
+proptest! {
+    #[test]
+    fn the_tree_finds_what_a_slow_search_finds(
+        rows in prop::collection::vec(("(|a|b\\.a|\\*\\.a|\\*\\.b\\.a)", "(/[ab]{1,2}){0,3}/?", 0_usize..4), 0..12),
+        host in "(a|b\\.a|c\\.b\\.a|d)", path in "(/[ab]{1,2}){0,4}/?",
+    ) {
+        let methods: [&[Method]; 4] = [&[], &[Method::GET], &[Method::POST], &[Method::GET, Method::PUT]];
+        let mut configs: Vec<Config> = Vec::new();
+        for (host, path, which) in &rows {
+            let hosts: Vec<&str> = Some(host.as_str()).filter(|host| !host.is_empty()).into_iter().collect();
+            configs.push(config(&hosts, &format!("/{path}"), methods[*which]));
+            if Table::build(&configs, Size(1)).is_err() {
+                configs.pop();
+            }
+        }
+        let table = table(&configs);
+        let path = path::normalise(&format!("/{path}")).unwrap().into_owned();
+        for method in [Method::GET, Method::POST, Method::DELETE] {
+            let found = table.find(&host, &path, &method).ok().map(|route| route.index);
+            let expected = slowly(&table, &host, &path, &method).map(|route| route.index);
+            prop_assert_eq!(found, expected);
+            let explained = table.explain(&host, &path, &method);
+            prop_assert_eq!(explained.verdict.ok().map(|taken| taken.route), expected);
+        }
+    }
+}

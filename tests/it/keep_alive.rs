@@ -1,0 +1,149 @@
+//! Connections between requests: pipelined, parked, slow, and too many.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Bed, Client};
+
+const PUBLIC: &str = "[[route]]\npath = \"/\"\nrequire = \"none\"\nto = \"{upstream}\"\n";
+
+/// Longer than a connection stays with hyper after an exchange.
+const PARKED: Duration = Duration::from_millis(1_400);
+
+/// Waits by doing something: other connections are served all the while.
+fn pass(bed: &Bed, time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        assert_eq!(bed.client().send("GET", "/meanwhile", &[], b"").status, 200);
+    }
+}
+
+#[test]
+fn pipelined_requests_are_all_answered_in_order() {
+    let upstream = crate::harness::Upstream::answering(|seen, stream| {
+        let target = seen.target().to_owned();
+        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{target}", target.len()).is_ok()
+    });
+    let bed = Bed::around(upstream, "", PUBLIC);
+    let mut client = bed.client();
+    let all: String = (0..200).map(|number| format!("GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n")).collect();
+    // In pieces that end in the middle of heads.
+    for piece in all.as_bytes().chunks(97) {
+        client.write(piece);
+    }
+    for number in 0..200 {
+        assert_eq!(client.reply(false).text(), format!("/{number}"));
+    }
+}
+
+#[test]
+fn a_parked_connection_goes_on_where_it_was() {
+    let bed = Bed::with("", PUBLIC);
+    let mut client = bed.client();
+    for round in 0..3 {
+        let reply = client.send("POST", &format!("/{round}"), &[], b"body");
+        assert_eq!(reply.status, 200);
+        pass(&bed, PARKED);
+    }
+    // Half a head before the lull, the rest after it: not parked, not lost.
+    client.write(b"GET /late HTTP/1.1\r\nHo");
+    pass(&bed, PARKED);
+    client.write(b"st: a\r\n\r\n");
+    assert_eq!(client.reply(false).status, 200);
+    assert_eq!(bed.upstream.last().target(), "/late");
+}
+
+#[test]
+fn half_a_head_behind_a_whole_request_is_not_lost() {
+    let bed = Bed::with("", PUBLIC);
+    let mut client = bed.client();
+    client.write(b"GET /one HTTP/1.1\r\nHost: a\r\n\r\nGET /two HTTP/1.1\r\nHos");
+    assert_eq!(client.reply(false).status, 200);
+    pass(&bed, PARKED);
+    client.write(b"t: a\r\n\r\n");
+    assert_eq!(client.reply(false).status, 200);
+    assert_eq!(bed.upstream.last().target(), "/two");
+}
+
+#[test]
+fn a_byte_a_tick_does_not_hold_a_slot() {
+    let bed = Bed::with("[timeouts]\nheader = \"1s\"\n", PUBLIC);
+    for before in ["", "GET /first HTTP/1.1\r\nHost: a\r\n\r\n"] {
+        let mut client = bed.client();
+        client.write(before.as_bytes());
+        if !before.is_empty() {
+            assert_eq!(client.reply(false).status, 200);
+            pass(&bed, PARKED);
+        }
+        let start = Instant::now();
+        client.stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let mut bytes = b"GET / HTTP/1.1\r\nX-Slow: ".iter().chain(std::iter::repeat(&b'x'));
+        let mut answer = Vec::new();
+        while start.elapsed() < Duration::from_secs(8) {
+            client.write(&[*bytes.next().unwrap()]);
+            let mut room = [0; 4096];
+            match std::io::Read::read(&mut client.stream, &mut room) {
+                Ok(0) => break,
+                Ok(read) => answer.extend_from_slice(&room[..read]),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(_) => break,
+            }
+        }
+        let took = start.elapsed();
+        assert!(took > Duration::from_millis(900) && took < Duration::from_secs(5), "{took:?}");
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("\"request_timeout\""), "{answer}");
+    }
+}
+
+#[test]
+fn an_idle_connection_is_closed_in_time_and_without_a_word() {
+    let bed = Bed::with("[timeouts]\nidle = \"500ms\"\n", PUBLIC);
+    let mut fresh = bed.client();
+    let mut used = bed.client();
+    assert_eq!(used.send("GET", "/", &[], b"").status, 200);
+    let start = Instant::now();
+    assert!(fresh.is_closed() && used.is_closed());
+    assert!(start.elapsed() < Duration::from_secs(6));
+}
+
+#[test]
+fn one_connection_too_many_is_told_so() {
+    let bed = Bed::with("[limits]\nconnections = 4\n", PUBLIC);
+    let mut held: Vec<Client> = (0..4).map(|_| bed.client()).collect();
+    for client in &mut held {
+        assert_eq!(client.send("GET", "/", &[], b"").status, 200);
+    }
+    let reply = bed.client().send("GET", "/", &[], b"");
+    assert_eq!(reply.row(), (503, "overloaded".into(), "retry".into()));
+    assert_eq!(reply.header("retry-after"), Some("5"));
+    drop(held.pop());
+    let start = Instant::now();
+    while bed.client().send("GET", "/", &[], b"").status != 200 {
+        assert!(start.elapsed() < Duration::from_secs(10), "a place is free again");
+    }
+}
+
+#[test]
+fn a_drain_ends_idle_connections_and_waits_for_the_rest() {
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let upstream = crate::harness::Upstream::answering(move |_, stream| {
+        let _ = wait.lock().unwrap().recv_timeout(Duration::from_secs(20));
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone").is_ok()
+    });
+    let bed = Bed::around(upstream, "", PUBLIC);
+    let (mut idle, mut busy) = (bed.client(), bed.client());
+    let address = bed.address();
+    busy.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    bed.upstream.wait_for(1);
+    let Bed { gateway, upstream, mock, runtime } = bed;
+    let draining = std::thread::spawn(move || gateway.drain());
+    assert!(idle.is_closed());
+    go.send(()).unwrap();
+    let reply = busy.reply(false);
+    assert_eq!((reply.text().as_str(), reply.header("connection")), ("done", Some("close")));
+    assert!(draining.join().unwrap(), "all of it ended by itself");
+    assert!(std::net::TcpStream::connect(address).is_err());
+    drop((upstream, mock, runtime));
+}
