@@ -36,14 +36,20 @@ pub struct Host<'a> {
     value: Option<&'a HeaderValue>,
 }
 
-/// The host that `uri` and `headers` agree on. `default_port` is the one that a client leaves out:
-/// 80, or 443 behind TLS.
-pub fn of<'a>(uri: &Uri, headers: &'a HeaderMap, default_port: u16) -> Result<Host<'a>, Refused> {
+/// The one `Host` line of a request (RFC 9112 §3.2).
+pub fn line(headers: &HeaderMap) -> Result<&HeaderValue, Refused> {
     let mut lines = headers.get_all(header::HOST).iter();
-    let value = lines.next().ok_or(Refused::Missing)?;
-    if lines.next().is_some() {
-        return Err(Refused::Several);
+    match (lines.next(), lines.next()) {
+        (Some(line), None) => Ok(line),
+        (None, _) => Err(Refused::Missing),
+        (Some(_), Some(_)) => Err(Refused::Several),
     }
+}
+
+/// The host that `uri` and the `Host` line agree on. `default_port` is the one that a client leaves out:
+/// 80, or 443 behind TLS.
+pub fn of<'a>(uri: &Uri, line: &'a HeaderValue, default_port: u16) -> Result<Host<'a>, Refused> {
+    let value = line;
     let text = str::from_utf8(value.as_bytes()).map_err(|_| Refused::Malformed)?;
     let mut host = Host::parse(text, default_port)?;
     host.value = Some(value);

@@ -1,0 +1,128 @@
+//! One request or refusal, from its head to its answer: to an endpoint of ours, or through the proxy.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
+
+use crate::error::{self, Code, Problem};
+use crate::gateway::answer::Content;
+use crate::gateway::guard;
+use crate::gateway::site::Site;
+use crate::listener::{Arrival, Peer, RequestBody};
+use crate::proxy::client_address::{self, Trust};
+use crate::proxy::{Context, Trail, host, path, trace};
+use crate::session::Remembered;
+
+/// The methods that a route can answer: what `Allow` says to CONNECT and TRACE.
+const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
+
+/// The port that a client leaves out.
+const DEFAULT_PORT: u16 = 80;
+
+/// What is kept for all requests of one connection.
+pub(super) struct Client {
+    peer: client_address::Peer,
+    remembered: Remembered,
+}
+
+impl Client {
+    pub(super) fn new(peer: Peer, trust: &Trust) -> Self {
+        Self { peer: trust.peer(peer.address.ip()), remembered: Remembered::new() }
+    }
+}
+
+impl Site {
+    /// The answer to what came in.
+    pub(super) async fn answer(&self, arrival: Arrival, client: &Client) -> Response<Content> {
+        let id = trace::request_id(&self.lots.draw());
+        let request = match arrival {
+            Arrival::Request(request) => request,
+            Arrival::Refusal(refusal) => return refuse(&refusal.into(), &id),
+        };
+        let ambiguous = is_ambiguous(request.headers());
+        let mut trail = Trail::default();
+        let mut answer = match guard::unpanicking(self.handle(request, client, &id, &mut trail)).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(problem)) => refuse(&problem, &id),
+            None => refuse(&Problem::new(Code::Internal, "the gateway failed; the log has more"), &id),
+        };
+        if ambiguous {
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
+    }
+
+    async fn handle(
+        &self,
+        request: Request<RequestBody>,
+        client: &Client,
+        id: &HeaderValue,
+        trail: &mut Trail,
+    ) -> Result<Response<Content>, Problem> {
+        if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
+            return Err(Problem::new(Code::MethodNotAllowed, "this method is never forwarded")
+                .allow(HeaderValue::from_static(METHODS)));
+        }
+        self.head.check(&request).map_err(|error| problem(&error))?;
+        let uri = request.uri().clone();
+        let path = path::normalise(uri.path()).map_err(|refused| problem(&refused.into()))?;
+        let line = host::line(request.headers()).map_err(|refused| problem(&refused.into()))?.clone();
+        let host = host::of(&uri, &line, DEFAULT_PORT).map_err(|refused| problem(&refused.into()))?;
+        let context = Context {
+            peer: &client.peer,
+            remembered: &client.remembered,
+            request_id: id,
+            random: self.lots.draw(),
+            now: self.now(),
+        };
+        let answer = self.proxy.serve(request, &host, &path, &context, trail).await;
+        answer.map(|answer| answer.map(Content::Upstream)).map_err(|error| problem(&error))
+    }
+}
+
+fn problem(error: &crate::proxy::Error) -> Problem {
+    if let crate::proxy::Error::Upstream(error) = error {
+        tracing::warn!(%error, "an upstream failed");
+    }
+    error.into()
+}
+
+fn refuse(problem: &Problem, id: &HeaderValue) -> Response<Content> {
+    error::answer(problem, id.to_str().unwrap_or_default()).map(Content::own)
+}
+
+/// Whether two readers may see different ends of this message (R5). hyper has settled on one; what
+/// follows on the connection is not believed.
+fn is_ambiguous(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let first = lengths.next();
+    lengths.next().is_some() || first.is_some_and(|value| value.as_bytes().contains(&b','))
+}
+
+/// Numbers that need not be secret, only different: request ids and traces.
+pub(super) struct Lots(Cell<u64>);
+
+impl Lots {
+    pub(super) fn new() -> Self {
+        let mut seed = [0; 8];
+        // Without random numbers ids may be the same on two workers; nothing depends on it.
+        let _ = getrandom::fill(&mut seed);
+        Self(Cell::new(u64::from_le_bytes(seed)))
+    }
+
+    /// `N` bytes (SplitMix64).
+    pub(super) fn draw<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        for part in bytes.chunks_mut(8) {
+            let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+            self.0.set(state);
+            let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^= mixed >> 31;
+            part.copy_from_slice(mixed.to_le_bytes().get(..part.len()).unwrap_or_default());
+        }
+        bytes
+    }
+}
