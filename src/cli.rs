@@ -1,6 +1,7 @@
 //! The commands: what each takes, and what its end says to whoever called it.
 
 mod check;
+pub mod decrypt;
 mod explain;
 mod run;
 
