@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod auth;
+pub mod cli;
 pub mod config;
 pub mod endpoint;
 pub mod listener;
