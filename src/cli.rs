@@ -3,6 +3,7 @@
 mod check;
 pub mod decrypt;
 mod explain;
+pub mod mock;
 mod run;
 
 use std::io::{IsTerminal as _, Write as _};
