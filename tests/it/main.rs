@@ -6,4 +6,6 @@
     unreachable_pub
 )]
 
+mod image;
+mod services;
 mod tidy;
