@@ -10,6 +10,8 @@
 mod harness;
 
 mod config;
+mod image;
 mod keep_alive;
+mod services;
 mod streaming;
 mod tidy;
