@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 
+use tokio::runtime::Builder;
+
 use crate::auth::AppId;
+use crate::cli::{End, complain};
 use crate::mock::{Api, App, DEFAULT_APPID, DEFAULT_OPENID, Mock, Options, Rotation};
 use crate::setting::Secret;
 
@@ -30,6 +33,21 @@ pub struct Args {
     /// Send countryCode as a number, as WeChat does at times
     #[arg(long)]
     pub numeric_country: bool,
+}
+
+/// Runs the mock on a runtime of its own.
+pub(super) fn mock(args: Args) -> End {
+    let ended = Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .and_then(|runtime| runtime.block_on(run(args)));
+    match ended {
+        Ok(()) => End::Good,
+        Err(error) => {
+            complain(&format!("wxgate mock: {error}"));
+            End::Failed
+        }
+    }
 }
 
 /// Starts the mock, says what it offers, and serves until interrupted.

@@ -243,7 +243,9 @@ mod tests {
     #[test]
     fn there_is_exactly_one_host() {
         let of = |uri: &'static str, hosts: &[&[u8]]| {
-            line(&headers(hosts)).and_then(|line| of(&Uri::from_static(uri), line, 80)).map(|host| host.as_str().to_owned())
+            line(&headers(hosts))
+                .and_then(|line| of(&Uri::from_static(uri), line, 80))
+                .map(|host| host.as_str().to_owned())
         };
         assert_eq!(of("/", &[]), Err(Refused::Missing));
         assert_eq!(of("/", &[b"a", b"a"]), Err(Refused::Several));

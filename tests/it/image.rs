@@ -25,13 +25,25 @@ fn the_image_runs_in_a_root_of_its_own_and_names_resolve_there() {
     let root = Root::new("runs");
     let upstream = answering(address);
     let dns = names::answering(address, "served.example");
-    fs::write(root.path.join("etc/resolv.conf"), format!("nameserver {address}\n")).unwrap();
-    fs::write(root.path.join("etc/hosts"), format!("{address} listed.example\n")).unwrap();
+    fs::write(
+        root.path.join("etc/resolv.conf"),
+        format!("nameserver {address}\n"),
+    )
+    .unwrap();
+    fs::write(
+        root.path.join("etc/hosts"),
+        format!("{address} listed.example\n"),
+    )
+    .unwrap();
     root.configure(&config(address, &upstream));
 
     let mut gateway = root.start();
     gateway.wait_for(&format!("{address}:{PORT}"));
-    assert_eq!(gateway.user(), (recipe::NOBODY, recipe::NOBODY), "the gateway runs as root");
+    assert_eq!(
+        gateway.user(),
+        (recipe::NOBODY, recipe::NOBODY),
+        "the gateway runs as root"
+    );
 
     let health = root.run(&root.recipe.health);
     assert!(health.status.success(), "{health:?}");
@@ -44,7 +56,10 @@ fn the_image_runs_in_a_root_of_its_own_and_names_resolve_there() {
     drop(gateway);
 
     let health = root.run(&root.recipe.health);
-    assert!(!health.status.success(), "healthy without a gateway: {health:?}");
+    assert!(
+        !health.status.success(),
+        "healthy without a gateway: {health:?}"
+    );
 }
 
 #[test]
@@ -54,7 +69,10 @@ fn the_image_holds_the_certificate_authorities_where_they_are_looked_for() {
     root.configure(&config(address, "http://127.0.0.1:1"));
     fs::remove_file(root.path.join("etc/ssl/certs/ca-certificates.crt")).unwrap();
     let refused = root.run(&root.recipe.command);
-    assert!(!refused.status.success(), "a gateway that can check nobody's certificate started");
+    assert!(
+        !refused.status.success(),
+        "a gateway that can check nobody's certificate started"
+    );
 
     // What `the_image_runs…` shows as well: with them it starts.
     let root = Root::new("authorities-kept");
@@ -77,8 +95,17 @@ fn the_image_holds_nothing_but_what_it_needs() {
 fn the_image_is_built_with_the_pinned_toolchain() {
     let pinned = fs::read_to_string(project().join("rust-toolchain.toml")).unwrap();
     let recipe = fs::read_to_string(project().join("Dockerfile")).unwrap();
-    let version = recipe.split("FROM rust:").nth(1).unwrap().split('-').next().unwrap();
-    assert!(pinned.contains(&format!("channel = \"{version}\"")), "{version}: {pinned}");
+    let version = recipe
+        .split("FROM rust:")
+        .nth(1)
+        .unwrap()
+        .split('-')
+        .next()
+        .unwrap();
+    assert!(
+        pinned.contains(&format!("channel = \"{version}\"")),
+        "{version}: {pinned}"
+    );
 }
 
 /// What the last stage holds, in a folder of its own.
@@ -89,12 +116,19 @@ struct Root {
 
 impl Root {
     fn new(name: &str) -> Self {
-        assert!(rustix::process::geteuid().is_root(), "chroot needs root: run the tests as root, or with sudo");
+        assert!(
+            rustix::process::geteuid().is_root(),
+            "chroot needs root: run the tests as root, or with sudo"
+        );
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("image-{name}"));
         let _ = fs::remove_dir_all(&path);
         let recipe = Recipe::of(&fs::read_to_string(project().join("Dockerfile")).unwrap());
         let script = project().join("deploy/image-root.sh");
-        let laid_out = Command::new(script).arg(env!("CARGO_BIN_EXE_wxgate")).arg(&path).status().unwrap();
+        let laid_out = Command::new(script)
+            .arg(env!("CARGO_BIN_EXE_wxgate"))
+            .arg(&path)
+            .status()
+            .unwrap();
         assert!(laid_out.success());
         Self { path, recipe }
     }
@@ -106,8 +140,14 @@ impl Root {
 
     fn command(&self, words: &[String]) -> Command {
         let mut command = Command::new("chroot");
-        command.arg(format!("--userspec={}", self.recipe.user)).arg("--groups=").arg(&self.path);
-        command.args(words).env_clear().env("WX_SECRET", "0f1e2d3c4b5a69788796a5b4c3d2e1f0");
+        command
+            .arg(format!("--userspec={}", self.recipe.user))
+            .arg("--groups=")
+            .arg(&self.path);
+        command
+            .args(words)
+            .env_clear()
+            .env("WX_SECRET", "0f1e2d3c4b5a69788796a5b4c3d2e1f0");
         command.stdin(Stdio::null());
         command
     }
@@ -118,7 +158,13 @@ impl Root {
 
     fn start(&self) -> Running {
         let mut command = self.command(&self.recipe.command);
-        Running(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
+        Running(
+            command
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap(),
+        )
     }
 }
 
@@ -137,7 +183,9 @@ impl Running {
         let mut lines = BufReader::new(self.0.stderr.take().unwrap()).lines();
         let mut before = String::new();
         loop {
-            let Some(Ok(line)) = lines.next() else { panic!("the gateway ended:\n{before}") };
+            let Some(Ok(line)) = lines.next() else {
+                panic!("the gateway ended:\n{before}")
+            };
             before.push_str(&line);
             before.push('\n');
             if line.contains(sign) {
@@ -151,7 +199,10 @@ impl Running {
     fn user(&self) -> (u32, u32) {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
         let id = |key: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix(key))
+                .unwrap();
             line.split_whitespace().next().unwrap().parse().unwrap()
         };
         (id("Uid:"), id("Gid:"))
@@ -214,7 +265,11 @@ fn answering(address: Ipv4Addr) -> String {
 
 fn fetch(address: Ipv4Addr, path: &str) -> String {
     let mut stream = TcpStream::connect((address, PORT)).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer

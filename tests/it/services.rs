@@ -32,8 +32,16 @@ const FORGED: &[&[(&str, &str)]] = &[
     &[("x-wx_openid", "forged"), ("X-WX_APPID", "forged")],
     &[("X.WX.OPENID", "forged"), ("X-WX.SOURCE", "wx_client")],
     &[("X-WX-SOURCE", "wx_devtools"), ("X-WX-OPENID", "forged")],
-    &[("X-WX-FROM-OPENID", "forged"), ("X-WX-UNIONID", "forged"), ("X-WX-APPID", "forged")],
-    &[("X-WX-PHONE", "13800138000"), ("X_WX_PHONE", "13800138000"), ("X-WX-PHONE-COUNTRY", "86")],
+    &[
+        ("X-WX-FROM-OPENID", "forged"),
+        ("X-WX-UNIONID", "forged"),
+        ("X-WX-APPID", "forged"),
+    ],
+    &[
+        ("X-WX-PHONE", "13800138000"),
+        ("X_WX_PHONE", "13800138000"),
+        ("X-WX-PHONE-COUNTRY", "86"),
+    ],
 ];
 
 #[test]
@@ -53,7 +61,10 @@ fn believes_only_the_gateway(service: &Service, named: fn(&Value) -> &Value) {
     let bearer = format!("Bearer {token}");
 
     let reply = bed.get("/", &token);
-    assert_eq!((reply.status, reply.json()), (200, json!({ "openid": "o-alice" })));
+    assert_eq!(
+        (reply.status, reply.json()),
+        (200, json!({ "openid": "o-alice" }))
+    );
 
     for forged in FORGED {
         for path in ["/public/seen", "/optional/seen"] {
@@ -64,7 +75,11 @@ fn believes_only_the_gateway(service: &Service, named: fn(&Value) -> &Value) {
             assert_nobody(&seen, named(&seen), &format!("{path} {forged:?}"));
         }
         // A public route reads no credential: nobody is named on it, signed in or not.
-        for (path, known) in [("/public/seen", false), ("/optional/seen", true), ("/seen", true)] {
+        for (path, known) in [
+            ("/public/seen", false),
+            ("/optional/seen", true),
+            ("/seen", true),
+        ] {
             let mut headers = forged.to_vec();
             headers.push(("Authorization", &bearer));
             let reply = bed.send("GET", path, &headers, b"");
@@ -76,23 +91,38 @@ fn believes_only_the_gateway(service: &Service, named: fn(&Value) -> &Value) {
             } else {
                 assert_nobody(&seen, named(&seen), &case);
             }
-            assert!(!seen.to_string().contains(&token), "{case}: the token got through: {seen}");
+            assert!(
+                !seen.to_string().contains(&token),
+                "{case}: the token got through: {seen}"
+            );
         }
     }
     for path in ["/seen", "/public/seen", "/optional/seen"] {
-        let headers = [("Connection", "X-WX-OPENID"), ("Authorization", bearer.as_str())];
+        let headers = [
+            ("Connection", "X-WX-OPENID"),
+            ("Authorization", bearer.as_str()),
+        ];
         let reply = bed.send("GET", path, &headers, b"");
         assert_eq!(reply.status, 400, "{path}: {}", reply.text());
-        assert_eq!(reply.header("X-Wxgate-Refusal"), Some("bad_request"), "{path}");
+        assert_eq!(
+            reply.header("X-Wxgate-Refusal"),
+            Some("bad_request"),
+            "{path}"
+        );
     }
 }
 
 fn assert_alice(seen: &Value, named: &Value, case: &str) {
-    let expected = json!({ "openid": "o-alice", "appid": APPID, "source": "wx_client", "phone": null });
+    let expected =
+        json!({ "openid": "o-alice", "appid": APPID, "source": "wx_client", "phone": null });
     for (key, value) in expected.as_object().unwrap() {
         assert_eq!(&seen[key], value, "{case}: {seen}");
     }
-    assert_eq!(identity_names(named), ["x-wx-appid", "x-wx-openid", "x-wx-source"], "{case}: {named}");
+    assert_eq!(
+        identity_names(named),
+        ["x-wx-appid", "x-wx-openid", "x-wx-source"],
+        "{case}: {named}"
+    );
 }
 
 fn assert_nobody(seen: &Value, named: &Value, case: &str) {
@@ -104,8 +134,18 @@ fn assert_nobody(seen: &Value, named: &Value, case: &str) {
 
 /// The identity headers among `named`, in one spelling: each as often as it stands there, sorted.
 fn identity_names(named: &Value) -> Vec<String> {
-    let fold = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let folded = named.as_object().unwrap().keys().map(|name| name.chars().map(fold).collect::<String>());
+    let fold = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
+    let folded = named
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(|name| name.chars().map(fold).collect::<String>());
     // WSGI writes HTTP_ before each.
     let names = folded.map(|name| name.trim_start_matches("http-").to_owned());
     let mut names: Vec<String> = names.filter(|name| name.starts_with("x-wx-")).collect();

@@ -47,7 +47,18 @@ fn answer(question: &[u8], known: &[u8], address: Ipv4Addr, asked: &AtomicBool) 
     asked.fetch_or(ours, Ordering::Relaxed);
     let found = ours && kind == A;
     let mut answer = question[..2].to_vec();
-    answer.extend([0x81, if ours { 0x80 } else { 0x83 }, 0, 1, 0, u8::from(found), 0, 0, 0, 0]);
+    answer.extend([
+        0x81,
+        if ours { 0x80 } else { 0x83 },
+        0,
+        1,
+        0,
+        u8::from(found),
+        0,
+        0,
+        0,
+        0,
+    ]);
     answer.extend_from_slice(&question[12..name_end + 4]);
     if found {
         // The name of the question, type A, class IN, a minute to live, four bytes.

@@ -18,16 +18,29 @@ impl Recipe {
     /// laid out.
     pub fn of(dockerfile: &str) -> Self {
         let joined = dockerfile.replace("\\\n", " ");
-        let lines: Vec<&str> = joined.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
-        let last = lines.iter().rposition(|line| line.starts_with("FROM ")).unwrap();
+        let lines: Vec<&str> = joined
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.is_empty())
+            .collect();
+        let last = lines
+            .iter()
+            .rposition(|line| line.starts_with("FROM "))
+            .unwrap();
         let (build, stage) = lines.split_at(last);
         assert_eq!(stage[0], "FROM scratch");
-        assert!(build.iter().any(|line| line.starts_with("RUN make image-root && mv target/image-root /image")));
+        assert!(
+            build
+                .iter()
+                .any(|line| line.starts_with("RUN make image-root && mv target/image-root /image"))
+        );
         let (mut user, mut entry, mut arguments, mut health) = Default::default();
         for line in &stage[1..] {
             let (word, rest) = line.split_once(' ').unwrap();
             match word {
-                "COPY" => assert_eq!(rest, "--from=build /image/ /", "the test knows of no other copy"),
+                "COPY" => assert_eq!(
+                    rest, "--from=build /image/ /",
+                    "the test knows of no other copy"
+                ),
                 "USER" => user = rest.to_owned(),
                 "ENTRYPOINT" => entry = list(rest),
                 "CMD" => arguments = list(rest),
@@ -37,7 +50,11 @@ impl Recipe {
             }
         }
         assert_eq!(user, format!("{NOBODY}:{NOBODY}"));
-        Self { user, command: [entry, arguments].concat(), health }
+        Self {
+            user,
+            command: [entry, arguments].concat(),
+            health,
+        }
     }
 }
 

@@ -20,11 +20,26 @@ impl Service {
         let gunicorn = tool("python/bin/gunicorn");
         let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/upstreams/flask");
         let mut command = Command::new(gunicorn);
-        command.args(["--bind", "127.0.0.1:0", "--header-map", "dangerous", "--chdir"]).arg(app);
+        command
+            .args([
+                "--bind",
+                "127.0.0.1:0",
+                "--header-map",
+                "dangerous",
+                "--chdir",
+            ])
+            .arg(app);
         command.arg("app:app").env("PYTHONDONTWRITEBYTECODE", "1");
-        let mut process = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut process = command
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let output = process.stderr.take().unwrap();
-        Self { url: url_in(output, "Listening at: "), process }
+        Self {
+            url: url_in(output, "Listening at: "),
+            process,
+        }
     }
 
     /// `tests/upstreams/express` under Node.
@@ -33,9 +48,16 @@ impl Service {
         let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/upstreams/express/app.js");
         let mut command = Command::new("node");
         command.arg(app).arg("0").env("NODE_PATH", modules);
-        let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let output = process.stdout.take().unwrap();
-        Self { url: url_in(output, "listening "), process }
+        Self {
+            url: url_in(output, "listening "),
+            process,
+        }
     }
 
     /// Where it listens: `http://127.0.0.1:…`.
@@ -53,8 +75,14 @@ impl Drop for Service {
 }
 
 fn tool(path: &str) -> std::path::PathBuf {
-    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools").join(path);
-    assert!(tool.exists(), "{} is missing: run `make tools` first", tool.display());
+    let tool = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(".tools")
+        .join(path);
+    assert!(
+        tool.exists(),
+        "{} is missing: run `make tools` first",
+        tool.display()
+    );
     tool
 }
 
@@ -63,7 +91,9 @@ fn url_in(output: impl Read + Send + 'static, mark: &str) -> String {
     let mut lines = BufReader::new(output).lines();
     let mut before = String::new();
     let url = loop {
-        let Some(Ok(line)) = lines.next() else { panic!("the service ended:\n{before}") };
+        let Some(Ok(line)) = lines.next() else {
+            panic!("the service ended:\n{before}")
+        };
         if let Some((_, rest)) = line.split_once(mark) {
             break rest.split_whitespace().next().unwrap().to_owned();
         }
