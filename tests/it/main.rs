@@ -1,3 +1,10 @@
 //! Everything that crosses a socket: the real gateway, the mock WeChat, recording upstreams.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by a panic"
+)]
+
 mod config;
