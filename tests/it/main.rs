@@ -7,4 +7,5 @@
     reason = "a test that cannot go on says so by a panic"
 )]
 
+mod cli;
 mod config;
