@@ -9,6 +9,14 @@
 
 mod harness;
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by a panic"
+)]
+
+mod cli;
 mod config;
 mod image;
 mod keep_alive;
