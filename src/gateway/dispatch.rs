@@ -6,8 +6,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 
 use crate::error::{self, Code, Problem};
 use crate::gateway::answer::Content;
-use crate::gateway::guard;
 use crate::gateway::site::Site;
+use crate::gateway::{guard, now};
 use crate::listener::{Arrival, Peer, RequestBody};
 use crate::proxy::client_address::{self, Trust};
 use crate::proxy::{Context, Trail, host, path, trace};
@@ -87,7 +87,7 @@ impl Site {
             remembered: &client.remembered,
             request_id: id,
             random: self.lots.draw(),
-            now: self.now(),
+            now: now(),
         };
         let answer = self
             .proxy
@@ -129,7 +129,7 @@ impl Lots {
         Self(Cell::new(u64::from_le_bytes(seed)))
     }
 
-    /// `N` bytes (SplitMix64).
+    /// `N` bytes (`SplitMix64`).
     pub(super) fn draw<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         for part in bytes.chunks_mut(8) {

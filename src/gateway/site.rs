@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::auth::{Carrier, UnixSeconds};
+use crate::auth::Carrier;
 use crate::config::Config;
 use crate::deadline::Wheel;
 use crate::gateway::Error;
@@ -45,13 +45,6 @@ pub(super) struct Site {
     pub(super) head: HeadLimits,
     pub(super) lots: Lots,
     pub(super) control: Handle,
-}
-
-impl Site {
-    /// Seconds since 1970.
-    pub(super) fn now(&self) -> UnixSeconds {
-        super::now()
-    }
 }
 
 impl Plan {

@@ -4,20 +4,13 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::format_push_string,
-    unreachable_pub
-)]
-
-mod harness;
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
+    unreachable_pub,
     reason = "a test that cannot go on says so by a panic"
 )]
 
 mod cli;
 mod config;
+mod harness;
 mod image;
 mod keep_alive;
 mod services;
