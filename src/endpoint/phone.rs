@@ -43,22 +43,13 @@ impl Phones {
     pub(super) async fn answer(&self, call: &Call) -> Result<Reply, Error> {
         let session = call.session(&self.sessions).await?;
         let fields = call.fields()?;
-        let code = fields.text("code")?;
-        let sealed = fields.pair("encryptedData", "iv")?;
         // The button gives both; a code needs no session key that fits.
-        let phone = match (code, sealed) {
-            (Some(code), _) if self.by_code => self.by_code(&session, code, call.now).await?,
-            (_, Some((data, iv))) => self.by_data(&session, data, iv, call.now).await?,
-            (Some(_), None) => {
-                return Err(Error::bad_request(
-                    "this gateway takes no phone codes (endpoints.phone_by): send `encryptedData` and `iv`",
-                ));
-            }
-            (None, None) => {
-                return Err(Error::bad_request(
-                    "`code` is missing: send the phone button's e.detail.code (or its encryptedData and iv)",
-                ));
-            }
+        let phone = match fields.text("code")? {
+            Some(code) if self.by_code => self.by_code(&session, code, call.now).await?,
+            code => match fields.pair("encryptedData", "iv")? {
+                Some((data, iv)) => self.by_data(&session, data, iv, call.now).await?,
+                None => return Err(nothing_to_take(code.is_some())),
+            },
         };
         Ok(Reply::json(json!({
             "phoneNumber": phone.number(),
@@ -112,6 +103,14 @@ impl Phones {
         self.sessions.set_phone(session, phone.clone(), now).await?;
         Ok(phone)
     }
+}
+
+fn nothing_to_take(has_code: bool) -> Error {
+    Error::bad_request(if has_code {
+        "this gateway takes no phone codes (endpoints.phone_by): send `encryptedData` and `iv`"
+    } else {
+        "`code` is missing: send the phone button's e.detail.code (or its encryptedData and iv)"
+    })
 }
 
 /// Equal for the same code of the same user in the same app, and for nothing else.
