@@ -65,7 +65,10 @@ pub struct Bound {
 /// An address that is taken, even by a socket that would share it, is an error: half of the traffic
 /// would be somebody else's.
 pub fn bind(addresses: &[ListenAddress], workers: usize) -> io::Result<Bound> {
-    let mut bound = Bound { addresses: Vec::new(), sockets: (0..workers).map(|_| Vec::new()).collect() };
+    let mut bound = Bound {
+        addresses: Vec::new(),
+        sockets: (0..workers).map(|_| Vec::new()).collect(),
+    };
     for ListenAddress::Tcp(address) in addresses {
         let mut address = *address;
         if address.port() != 0 && workers > 1 {
@@ -82,7 +85,11 @@ pub fn bind(addresses: &[ListenAddress], workers: usize) -> io::Result<Bound> {
 }
 
 fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_reuse_address(true)?;
     #[cfg(target_os = "linux")]
     socket.set_reuse_port(shared)?;

@@ -142,7 +142,9 @@ impl Proxy {
         trail: &mut Trail,
     ) -> Result<Response<Returning>, Error> {
         let route = self.route(&request, host, path, trail)?;
-        let caller = self.authenticate(route, request.headers(), context, trail).await?;
+        let caller = self
+            .authenticate(route, request.headers(), context, trail)
+            .await?;
         let permit = route.policy.authorize(caller).map_err(Error::Denied)?;
         let request = self.inject(request, route, &permit, host, path, context)?;
         let answer = self.forward(request, route, permit).await?;
@@ -150,12 +152,21 @@ impl Proxy {
     }
 
     /// The one route that is meant.
-    fn route(&self, request: &Request<RequestBody>, host: &Host<'_>, path: &str, trail: &mut Trail) -> Result<&Route, Error> {
-        let route = self.table.find(host.name(), path, request.method()).map_err(|miss| match miss {
-            Miss::NoRoute => Error::NoRoute,
-            Miss::UnknownHost => Error::UnknownHost,
-            Miss::MethodNotAllowed(allow) => Error::MethodNotAllowed(allow),
-        })?;
+    fn route(
+        &self,
+        request: &Request<RequestBody>,
+        host: &Host<'_>,
+        path: &str,
+        trail: &mut Trail,
+    ) -> Result<&Route, Error> {
+        let route = self
+            .table
+            .find(host.name(), path, request.method())
+            .map_err(|miss| match miss {
+                Miss::NoRoute => Error::NoRoute,
+                Miss::UnknownHost => Error::UnknownHost,
+                Miss::MethodNotAllowed(allow) => Error::MethodNotAllowed(allow),
+            })?;
         trail.route = Some(route.index);
         Ok(route)
     }
@@ -171,12 +182,17 @@ impl Proxy {
         if !route.policy.reads_credential() {
             return Ok(Caller::Anonymous);
         }
-        let Some(shown) = self.carrier.find(headers) else { return Ok(Caller::Anonymous) };
+        let Some(shown) = self.carrier.find(headers) else {
+            return Ok(Caller::Anonymous);
+        };
         let session = match context.remembered.recall(shown.text, context.now) {
             Some(session) => session,
             None => {
-                let Some(token) = Token::parse(shown.text) else { return Ok(Caller::Expired) };
-                let Some(session) = self.sessions.find(&self.near, &token, context.now).await? else {
+                let Some(token) = Token::parse(shown.text) else {
+                    return Ok(Caller::Expired);
+                };
+                let Some(session) = self.sessions.find(&self.near, &token, context.now).await?
+                else {
                     return Ok(Caller::Expired);
                 };
                 context.remembered.remember(&token, Arc::clone(&session));
@@ -198,7 +214,10 @@ impl Proxy {
         path: &str,
         context: &Context<'_>,
     ) -> Result<Request<Outgoing>, Error> {
-        let bounds = Bounds { most: route.body.0, silence: self.bearing.silence };
+        let bounds = Bounds {
+            most: route.body.0,
+            silence: self.bearing.silence,
+        };
         let (mut head, body) = request.into_parts();
         let body = Outgoing::new(body, bounds, &self.wheel, Some(Arc::clone(&self.rules)))?;
         let client = self.trust.client(context.peer, &head.headers);
@@ -208,7 +227,11 @@ impl Proxy {
         let forwarded = Forwarded {
             chain: client.chain,
             client: client.text,
-            proto: HeaderValue::from_static(if client.https == Some(true) { "https" } else { "http" }),
+            proto: HeaderValue::from_static(if client.https == Some(true) {
+                "https"
+            } else {
+                "http"
+            }),
             host: host.header(),
             prefix: route.forwarded_prefix(path),
             request_id: context.request_id.clone(),
@@ -230,7 +253,12 @@ impl Proxy {
     ) -> Result<Response<upstream::Answer<Outgoing>>, Error> {
         // The permit ends here: it was good for this one request.
         drop(permit);
-        let server = self.servers.get(route.index).copied().flatten().ok_or(Error::NoRoute)?;
+        let server = self
+            .servers
+            .get(route.index)
+            .copied()
+            .flatten()
+            .ok_or(Error::NoRoute)?;
         self.budget.earn();
         let link = self.upstreams.link(server).await?;
         let spare = link.is_reused().then(|| spare(&request)).flatten();
@@ -242,18 +270,20 @@ impl Proxy {
         if let Some(fault) = fault.and_then(|fault| fault.get()) {
             return Err(Error::Body(fault));
         }
+        let broken = matches!(failure.error, upstream::Error::Broken(_));
         let again = match (failure.unsent, spare) {
+            // Nothing reached the upstream: it was the connection that had died.
             (Some(unsent), _) => Some(unsent),
-            (None, Some(spare)) if !failure.heard && matches!(failure.error, upstream::Error::Broken(_)) => Some(spare),
+            (None, Some(spare)) if broken && !failure.heard && self.budget.spend() => Some(spare),
             _ => None,
         };
-        match again {
-            Some(request) if self.budget.spend() => {
-                let link = self.upstreams.connect(server).await?;
-                self.send(link, request).await.map_err(|failure| Error::Upstream(failure.error))
-            }
-            _ => Err(Error::Upstream(failure.error)),
-        }
+        let Some(request) = again else {
+            return Err(Error::Upstream(failure.error));
+        };
+        let link = self.upstreams.connect(server).await?;
+        self.send(link, request)
+            .await
+            .map_err(|failure| Error::Upstream(failure.error))
     }
 
     async fn send(
@@ -261,7 +291,9 @@ impl Proxy {
         link: upstream::Link<Outgoing>,
         mut request: Request<Outgoing>,
     ) -> Result<Response<upstream::Answer<Outgoing>>, upstream::Failure<Outgoing>> {
-        request.body_mut().postpones(link.deadline(), self.bearing.response);
+        request
+            .body_mut()
+            .postpones(link.deadline(), self.bearing.response);
         link.send(request).await
     }
 
@@ -295,7 +327,7 @@ fn spare(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
         empty: request.body().is_empty(),
         whole: true,
         reused: true,
-        progress: Progress::Silent,
+        progress: Progress::Sent,
     };
     attempt.may_be_repeated().then(|| {
         let mut copy = Request::new(Outgoing::Empty);
@@ -318,7 +350,9 @@ fn target(uri: &Uri, path: &Cow<'_, str>) -> Result<Uri, Error> {
         Some(query) => format!("{path}?{query}"),
         None => path.clone().into_owned(),
     };
-    PathAndQuery::from_maybe_shared(Bytes::from(text)).map(Uri::from).map_err(|_| Error::Path(path::Refused::Control))
+    PathAndQuery::from_maybe_shared(Bytes::from(text))
+        .map(Uri::from)
+        .map_err(|_| Error::Path(path::Refused::Character))
 }
 
 /// `limits.uri`, `limits.headers` and `limits.header_count`, beyond which hyper would refuse without
@@ -337,14 +371,21 @@ impl HeadLimits {
     /// Whether `request`'s head keeps within the limits.
     pub fn check<B>(&self, request: &Request<B>) -> Result<(), Error> {
         let size = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-        let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or(0, |target| target.as_str().len());
         if size(target) > self.uri.0 {
             return Err(Error::UriTooLong);
         }
         if request.headers().len() > usize::try_from(self.count).unwrap_or(usize::MAX) {
             return Err(Error::HeadTooLarge);
         }
-        let lines: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+        let lines: usize = request
+            .headers()
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 4)
+            .sum();
         if size(lines + target) > self.headers.0 {
             return Err(Error::HeadTooLarge);
         }

@@ -1,6 +1,6 @@
 //! Stars over all in a file that might be a secret.
 
-use crate::setting::looks_secret;
+use crate::setting::{is_variable_name, looks_secret, without_user};
 
 /// `text` with the same lines and columns, and `*` for what might be a secret: the values of keys
 /// that are named like one, and whatever looks like one.
@@ -8,21 +8,16 @@ pub(super) fn masked(text: &str) -> String {
     let mut block: Option<&str> = None;
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
-        match block {
+        if let Some(fence) = block {
             // What stands inside a text of several lines is nothing that a caret must show.
-            Some(fence) => {
-                out.push_str(&stars(line));
-                if line.contains(fence) {
-                    block = None;
-                }
-            }
-            None => {
-                block = ["\"\"\"", "'''"]
-                    .into_iter()
-                    .find(|fence| line.matches(fence).count() % 2 == 1);
-                out.push_str(&masked_line(line));
-            }
+            out.push_str(&stars(line));
+            block = Some(fence).filter(|fence| !line.contains(fence));
+            continue;
         }
+        block = ["\"\"\"", "'''"]
+            .into_iter()
+            .find(|fence| line.matches(fence).count() % 2 == 1);
+        out.push_str(&without_user(&masked_line(line)));
     }
     out
 }
@@ -83,7 +78,7 @@ fn masked_reference(inside: &str) -> String {
             let value = value.trim_matches(|c: char| c.is_whitespace() || "\"',}".contains(c));
             let path = value.contains(['/', '.']) || value.len() < 16;
             match key {
-                "env" => crate::setting::is_variable_name(value),
+                "env" => is_variable_name(value),
                 "file" => path && !looks_secret(value),
                 _ => false,
             }

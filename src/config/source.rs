@@ -11,8 +11,9 @@ use crate::config::layers::{self, Layer, Spans};
 use crate::config::variables::{self, APPID, SECRET};
 use crate::setting::{Fault, Kind, Place, Printed, Reader, Shape, Value};
 
-/// A file, the environment and the flags: all that a config comes from.
-#[derive(Debug, Clone)]
+/// A file, the environment and the flags: all that a config comes from. No `Debug`: the
+/// environment holds secrets.
+#[derive(Clone)]
 pub struct Sources {
     file: PathBuf,
     text: Option<String>,
@@ -33,9 +34,14 @@ impl Sources {
 
     /// A text instead of a file; reports call it `gateway.toml`.
     pub fn text(text: impl Into<String>) -> Self {
+        Self::named_text("gateway.toml", text)
+    }
+
+    /// A text instead of the file at `path`, which is what it is called and its paths start from.
+    pub fn named_text(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
         Self {
             text: Some(text.into()),
-            ..Self::file("gateway.toml")
+            ..Self::file(path)
         }
     }
 
@@ -142,7 +148,9 @@ pub(super) fn tree(
     );
     let variables = sources.variables.clone();
     let mut reader = Reader::new(variables, sources.base(), shape.leaves());
-    faults.into_iter().for_each(|fault| reader.push(fault));
+    for fault in faults {
+        reader.push(fault);
+    }
     Ok((tree, reader))
 }
 

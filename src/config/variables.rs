@@ -39,7 +39,7 @@ pub(super) fn read(
         match settable(&keys, shape, &|leaf| name_of(leaf)) {
             Ok(()) => texts.push((keys, text.clone())),
             Err((message, help)) => {
-                faults.push(Fault::new(&keys.join("."), &place, message).help(help))
+                faults.push(Fault::new(&keys.join("."), &place, message).help(help));
             }
         }
     }

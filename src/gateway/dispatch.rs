@@ -1,10 +1,8 @@
 //! One request or refusal, from its head to its answer: to an endpoint of ours, or through the proxy.
 
 use std::cell::Cell;
-use std::net::SocketAddr;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 
 use crate::error::{self, Code, Problem};
 use crate::gateway::answer::Content;
@@ -29,7 +27,10 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(peer: Peer, trust: &Trust) -> Self {
-        Self { peer: trust.peer(peer.address.ip()), remembered: Remembered::new() }
+        Self {
+            peer: trust.peer(peer.address.ip()),
+            remembered: Remembered::new(),
+        }
     }
 }
 
@@ -43,13 +44,19 @@ impl Site {
         };
         let ambiguous = is_ambiguous(request.headers());
         let mut trail = Trail::default();
-        let mut answer = match guard::unpanicking(self.handle(request, client, &id, &mut trail)).await {
-            Some(Ok(answer)) => answer,
-            Some(Err(problem)) => refuse(&problem, &id),
-            None => refuse(&Problem::new(Code::Internal, "the gateway failed; the log has more"), &id),
-        };
+        let mut answer =
+            match guard::unpanicking(self.handle(request, client, &id, &mut trail)).await {
+                Some(Ok(answer)) => answer,
+                Some(Err(problem)) => refuse(&problem, &id),
+                None => refuse(
+                    &Problem::new(Code::Internal, "the gateway failed; the log has more"),
+                    &id,
+                ),
+            };
         if ambiguous {
-            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            answer
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         answer
     }
@@ -62,14 +69,19 @@ impl Site {
         trail: &mut Trail,
     ) -> Result<Response<Content>, Problem> {
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
-            return Err(Problem::new(Code::MethodNotAllowed, "this method is never forwarded")
-                .allow(HeaderValue::from_static(METHODS)));
+            return Err(
+                Problem::new(Code::MethodNotAllowed, "this method is never forwarded")
+                    .allow(HeaderValue::from_static(METHODS)),
+            );
         }
         self.head.check(&request).map_err(|error| problem(&error))?;
         let uri = request.uri().clone();
         let path = path::normalise(uri.path()).map_err(|refused| problem(&refused.into()))?;
-        let line = host::line(request.headers()).map_err(|refused| problem(&refused.into()))?.clone();
-        let host = host::of(&uri, &line, DEFAULT_PORT).map_err(|refused| problem(&refused.into()))?;
+        let line = host::line(request.headers())
+            .map_err(|refused| problem(&refused.into()))?
+            .clone();
+        let host =
+            host::of(&uri, &line, DEFAULT_PORT).map_err(|refused| problem(&refused.into()))?;
         let context = Context {
             peer: &client.peer,
             remembered: &client.remembered,
@@ -77,8 +89,13 @@ impl Site {
             random: self.lots.draw(),
             now: self.now(),
         };
-        let answer = self.proxy.serve(request, &host, &path, &context, trail).await;
-        answer.map(|answer| answer.map(Content::Upstream)).map_err(|error| problem(&error))
+        let answer = self
+            .proxy
+            .serve(request, &host, &path, &context, trail)
+            .await;
+        answer
+            .map(|answer| answer.map(Content::Upstream))
+            .map_err(|error| problem(&error))
     }
 }
 

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::setting::fault::{Fault, Reader};
 use crate::setting::print::Printed;
 use crate::setting::schema::{Setting, Shape};
-use crate::setting::value::{Fault, Kind, Place, Reader, Value, looks_secret};
+use crate::setting::value::{Kind, Place, Value, looks_secret};
 
 /// A text that is never printed: redacted in `Debug`, no `Display`, wiped on drop.
 #[derive(Clone, PartialEq, Eq)]

@@ -36,7 +36,13 @@ where
     /// No connections yet.
     pub fn new(servers: Arc<Servers>, patience: Patience, wheel: Wheel) -> Rc<Self> {
         let idle = RefCell::new((0..servers.len()).map(|_| Vec::new()).collect());
-        Rc::new(Self { servers, patience, wheel, idle, turn: Cell::new(0) })
+        Rc::new(Self {
+            servers,
+            patience,
+            wheel,
+            idle,
+            turn: Cell::new(0),
+        })
     }
 
     /// A connection to `server`: the one that became idle last, or a new one.
@@ -59,7 +65,10 @@ where
             }
         }
         let name = self.servers.name(server);
-        Err(failure.map_or_else(|| Error::Unresolved(name.clone()), |error| Error::Unreachable(name.clone(), error)))
+        Err(failure.map_or_else(
+            || Error::Unresolved(name.clone()),
+            |error| Error::Unreachable(name.clone(), error),
+        ))
     }
 
     async fn dial(&self, address: SocketAddr) -> io::Result<TcpStream> {
@@ -79,7 +88,11 @@ where
     }
 
     fn take(&self, server: ServerId) -> Option<Link<B>> {
-        self.idle.borrow_mut().get_mut(server.0)?.pop().map(|(_, link)| link)
+        self.idle
+            .borrow_mut()
+            .get_mut(server.0)?
+            .pop()
+            .map(|(_, link)| link)
     }
 
     /// Keeps `link` for the next request.

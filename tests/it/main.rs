@@ -3,7 +3,15 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::format_push_string,
     unreachable_pub
 )]
 
+mod harness;
+
+mod config;
+mod image;
+mod keep_alive;
+mod services;
+mod streaming;
 mod tidy;
