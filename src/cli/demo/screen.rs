@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use crate::cli::demo::app::Exchange;
-use crate::cli::demo::stage::{APPID, Stage};
+use crate::cli::demo::stage::Stage;
 use crate::cli::say;
 
 /// Columns of a line.
@@ -175,35 +175,8 @@ All of the gateway's config:
 
     /// Lines to copy, while all stays up.
     pub(super) fn invite(&self, stage: &Stage, token: &str) {
-        let (url, mock) = (&stage.url, stage.mock.url());
-        let lines = format!(
-            r#"
-It stays up until Ctrl-C. In another terminal, with a user who is signed in:
-
-    TOKEN={token}
-    AUTH="Authorization: Bearer $TOKEN"
-
-    curl {url}/cart -H "$AUTH"
-    curl {url}/menu -H 'X-WX-OPENID: admin'
-    curl {url}/orders -H "$AUTH"
-    curl {url}/wxgate/phone -H "$AUTH" --json '{{"code":"tap-1"}}'
-    curl {url}/orders -H "$AUTH"
-    curl {url}/wxgate/session -H "$AUTH"
-    curl -i -X POST {url}/wxgate/logout -H "$AUTH"
-    curl -i {url}/cart -H "$AUTH"
-
-Any code logs in here, once, so a mini-program in WeChat's IDE can use this
-address, too (appid {APPID}):
-
-    curl {url}/wxgate/login --json '{{"code":"login-1"}}'
-
-And WeChat does what it is told; docs/mock.md says how:
-
-    curl {mock}/mock/fault -d '{{"api":"jscode2session","errcode":45011}}'
-    curl -i {url}/wxgate/login --json '{{"code":"login-2"}}'
-"#
-        );
-        self.lines(Style::Plain, &lines);
+        let text = invitation(&stage.url, &stage.mock.url(), token);
+        self.lines(Style::Plain, &text);
     }
 
     /// Lines of one speaker, each wrapped.
@@ -245,6 +218,39 @@ And WeChat does what it is told; docs/mock.md says how:
     }
 }
 
+/// Lines that work as they stand, for the gateway at `url` and the mock at `mock`.
+fn invitation(url: &str, mock: &str, token: &str) -> String {
+    format!(
+        r#"
+It stays up until Ctrl-C. In another terminal, with a user who is signed in:
+
+    TOKEN={token}
+    AUTH="Authorization: Bearer $TOKEN"
+
+    curl {url}/cart                  # 401: sign in first
+    curl {url}/cart -H "$AUTH"       # what the service saw
+    curl {url}/menu -H 'X-WX-OPENID: admin'
+    curl {url}/orders -H "$AUTH"     # 403: the phone number
+    curl {url}/wxgate/phone -H "$AUTH" \
+      --json '{{"code":"tap-1"}}'
+    curl {url}/orders -H "$AUTH"
+    curl {url}/wxgate/session -H "$AUTH"
+    curl -i -X POST {url}/wxgate/logout -H "$AUTH"
+
+Any code logs in here, once, so a mini-program in WeChat's IDE can use this
+address, too:
+
+    curl {url}/wxgate/login --json '{{"code":"login-1"}}'
+
+And WeChat does what it is told (docs/mock.md says how):
+
+    curl {mock}/mock/fault \
+      -d '{{"api":"jscode2session","errcode":45011}}'
+    curl -i {url}/wxgate/login --json '{{"code":"login-2"}}'
+"#
+    )
+}
+
 /// The answer on one line: its status and, if it is the gateway's own, what it says.
 fn answer(exchange: &Exchange) -> String {
     let reason = StatusCode::from_u16(exchange.status).ok();
@@ -284,8 +290,11 @@ fn short(text: &str) -> String {
     if text.chars().count() <= VALUE {
         return text.to_owned();
     }
-    let head: String = text.chars().take(VALUE - 6).collect();
-    format!("{head}…")
+    // Both ends: two tokens of one user begin alike.
+    let head: String = text.chars().take(VALUE - 12).collect();
+    let tail = text.chars().count() - 6;
+    let tail: String = text.chars().skip(tail).collect();
+    format!("{head}…{tail}")
 }
 
 /// Breaks `text` at spaces so that no line is longer than `width`, but for a word that is.
@@ -320,8 +329,18 @@ mod tests {
     }
 
     #[test]
+    fn the_lines_to_copy_fit_the_screen() {
+        let url = "http://127.0.0.1:65535";
+        let text = invitation(url, url, &"x".repeat(68));
+        for line in text.lines() {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+        }
+    }
+
+    #[test]
     fn long_values_are_cut() {
         assert_eq!(short("short"), "short");
-        assert_eq!(short(&"x".repeat(31)).chars().count(), 25);
+        let long = format!("{}{}", "x".repeat(30), "yyyyyy");
+        assert_eq!(short(&long), format!("{}…yyyyyy", "x".repeat(18)));
     }
 }

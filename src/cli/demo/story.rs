@@ -216,12 +216,15 @@ impl Play<'_> {
              data was encrypted. The gateway keeps a user's last three keys.",
         );
         let tapped = self.tap();
+        let before = self.stage.mock.session_key(OPENID);
         let login = self.log_in().await?;
         let phone = self.send(tapped).await?;
         self.screen.gap();
         self.screen.check(
             "the login replaced the key, and still knows the phone number",
-            login.status == 200 && login.answer.get("phone") == Some(&true.into()),
+            login.status == 200
+                && login.answer.get("phone") == Some(&true.into())
+                && self.stage.mock.session_key(OPENID) != before,
         );
         self.screen.check(
             "the first tap works",
