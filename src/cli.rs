@@ -2,6 +2,7 @@
 
 mod check;
 pub mod decrypt;
+mod demo;
 mod explain;
 mod health;
 pub mod mock;
@@ -46,6 +47,8 @@ enum Command {
         #[command(flatten)]
         config: Config,
     },
+    /// Show what the gateway does: a mini-program, a service and a WeChat in one process
+    Demo(demo::Args),
     /// Play WeChat for development and tests, on this machine
     Mock(mock::Args),
     /// Say why a triple of encryptedData, iv and session key does not open, or that it does
@@ -109,6 +112,7 @@ pub fn main() -> ExitCode {
             url,
             config,
         } => explain::explain(&method, &url, &config.sources()),
+        Command::Demo(args) => demo::run(&args),
         Command::Mock(args) => mock::mock(args),
         Command::Decrypt {
             input,
