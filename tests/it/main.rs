@@ -14,6 +14,7 @@ mod harness;
 mod image;
 mod journey;
 mod keep_alive;
+mod output;
 mod services;
 mod streaming;
 mod tidy;
