@@ -15,6 +15,7 @@ mod harness;
 mod image;
 mod journey;
 mod keep_alive;
+mod output;
 mod services;
 mod streaming;
 mod tidy;
