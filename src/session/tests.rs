@@ -1,3 +1,5 @@
+//! Sessions through the store, as workers and endpoints use them.
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 

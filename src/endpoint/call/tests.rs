@@ -1,3 +1,5 @@
+//! Reading a call: types, fields, credentials, origins.
+
 use http::Request;
 
 use super::*;

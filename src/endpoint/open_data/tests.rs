@@ -1,3 +1,5 @@
+//! Open data under right, former and wrong keys.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Profiles, signed and encrypted.
+
 use serde_json::json;
 
 use super::*;

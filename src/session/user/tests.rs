@@ -1,3 +1,5 @@
+//! The record of one person, and its encoding.
+
 use super::*;
 
 const TERMS: Terms = Terms {
