@@ -36,7 +36,9 @@ enum Media {
 }
 
 impl Call {
-    pub(super) fn new(
+    /// A call with the head `parts`. `carrier` says where the credential stands, `host` is the request's own,
+    /// with its port unless that is the default one; empty if it has none.
+    pub fn new(
         endpoint: Endpoint,
         parts: &Parts,
         carrier: &Carrier,
