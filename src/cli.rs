@@ -1,15 +1,20 @@
 //! The commands: what each takes, and what its end says to whoever called it.
 
 mod check;
+pub mod decrypt;
 mod explain;
+mod health;
+pub mod mock;
 mod run;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::auth::{AppId, UnixSeconds};
 use crate::config::{Report, Sources};
 
 /// A gateway that signs WeChat mini-program users in.
@@ -41,6 +46,28 @@ enum Command {
         #[command(flatten)]
         config: Config,
     },
+    /// Play WeChat for development and tests, on this machine
+    Mock(mock::Args),
+    /// Say why a triple of encryptedData, iv and session key does not open, or that it does
+    Decrypt {
+        /// A file with the triple; without one, or with `-`, standard input
+        input: Option<PathBuf>,
+        /// The app that the data should be of
+        #[arg(long, value_parser = appid)]
+        appid: Option<AppId>,
+        /// The oldest phone data that the gateway would take
+        #[arg(long, value_name = "DURATION", value_parser = decrypt::age)]
+        phone_age: Option<Duration>,
+        /// Show phone numbers and ids whole
+        #[arg(long)]
+        show: bool,
+    },
+    /// Ask the operator's listener whether the gateway lives, for containers
+    Health(Config),
+}
+
+fn appid(text: &str) -> Result<AppId, String> {
+    AppId::new(text).map_err(|error| error.to_string())
 }
 
 /// Where the config is read from.
@@ -103,8 +130,39 @@ pub fn main() -> ExitCode {
             url,
             config,
         } => explain::explain(&method, &url, &config.sources()),
+        Command::Mock(args) => mock::mock(args),
+        Command::Decrypt {
+            input,
+            appid,
+            phone_age,
+            show,
+        } => {
+            let options = decrypt::Options {
+                appid,
+                phone_age,
+                show,
+            };
+            let stdin = std::io::stdin().lock();
+            let outcome = decrypt::run(
+                input.as_deref(),
+                &options,
+                now(),
+                stdin,
+                &mut std::io::stdout().lock(),
+            );
+            // Whoever closed standard output does not want the rest.
+            return outcome.map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+        Command::Health(config) => health::health(&config.sources()),
     }
     .into()
+}
+
+fn now() -> UnixSeconds {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
 }
 
 /// Writes to standard output; whoever closed it does not want the rest.

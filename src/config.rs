@@ -2,6 +2,9 @@
 //!
 //! A config that was loaded holds together: what crosses rooms is checked here, once.
 
+mod address;
+mod apps;
+mod bounds;
 mod check;
 mod diagnostic;
 mod layers;
@@ -9,6 +12,7 @@ mod mask;
 mod names;
 mod route;
 mod source;
+mod syntax;
 mod variables;
 
 pub use diagnostic::Report;
@@ -76,7 +80,7 @@ impl Config {
 
     /// What is allowed, and should be known at every start.
     pub fn warnings(&self) -> Vec<String> {
-        check::warnings(&self.wechat)
+        apps::warnings(&self.wechat)
     }
 
     fn load_tree(sources: &Sources) -> Result<(Self, Value), Report> {
@@ -101,11 +105,12 @@ impl Config {
 
     fn check(&mut self, tree: &Value, reader: &mut Reader) {
         let mut checks = check::Checks::new(tree, reader);
-        checks.listeners(self.workers, &self.limits, &self.timeouts);
-        checks.endpoints(&self.endpoints);
-        checks.wechat(&self.wechat);
-        checks.apps(&self.app);
-        checks.session(&mut self.session);
+        bounds::addresses(&mut checks, &self.listen, self.admin.listen);
+        bounds::listeners(&mut checks, self.workers, &self.limits, &self.timeouts);
+        bounds::endpoints(&mut checks, &self.endpoints);
+        bounds::session(&mut checks, &mut self.session);
+        apps::wechat(&mut checks, &mut self.wechat);
+        apps::apps(&mut checks, &self.app);
         names::check(&mut checks, &self.identity, &self.session, &self.limits);
         route::check(&mut checks, &self.route, &self.app, &self.endpoints);
     }

@@ -53,7 +53,11 @@ impl Default for Wheel {
     fn default() -> Self {
         Self(Rc::new(Inner {
             now: Cell::new(1),
-            slab: RefCell::new(Slab { entries: Vec::new(), free: NONE, slots: vec![NONE; SLOTS] }),
+            slab: RefCell::new(Slab {
+                entries: Vec::new(),
+                free: NONE,
+                slots: vec![NONE; SLOTS],
+            }),
         }))
     }
 }
@@ -66,7 +70,10 @@ impl Wheel {
 
     /// A new timer, off.
     pub fn timer(&self) -> Timer {
-        Timer { index: self.0.slab.borrow_mut().take(), wheel: self.clone() }
+        Timer {
+            index: self.0.slab.borrow_mut().take(),
+            wheel: self.clone(),
+        }
     }
 
     /// Moves on to `now` ticks and wakes whoever's deadline has come.
@@ -82,8 +89,14 @@ impl Wheel {
 
     /// Wakes every task that waits on a timer of this wheel, so that it looks around: at a drain.
     pub fn wake_all(&self) {
-        let woken: Vec<Waker> =
-            self.0.slab.borrow_mut().entries.iter_mut().filter_map(|entry| entry.waker.take()).collect();
+        let woken: Vec<Waker> = self
+            .0
+            .slab
+            .borrow_mut()
+            .entries
+            .iter_mut()
+            .filter_map(|entry| entry.waker.take())
+            .collect();
         woken.into_iter().for_each(Waker::wake);
     }
 }
@@ -93,7 +106,11 @@ impl Timer {
     pub fn set(&self, after: Duration) {
         let ticks = u64::try_from(after.as_millis().div_ceil(TICK.as_millis())).unwrap_or(OFF / 2);
         let now = self.wheel.now();
-        self.wheel.0.slab.borrow_mut().set(self.index, now, now.saturating_add(ticks.saturating_add(1)));
+        self.wheel.0.slab.borrow_mut().set(
+            self.index,
+            now,
+            now.saturating_add(ticks.saturating_add(1)),
+        );
     }
 
     /// There is no deadline any more.
@@ -105,18 +122,29 @@ impl Timer {
 
     /// Whether a deadline is set that has not come.
     pub fn is_set(&self) -> bool {
-        self.wheel.0.slab.borrow_mut().entry(self.index).is_some_and(|entry| entry.due != OFF)
+        self.wheel
+            .0
+            .slab
+            .borrow_mut()
+            .entry(self.index)
+            .is_some_and(|entry| entry.due != OFF)
     }
 
     /// Ready once the deadline has come; else the task is woken when it does.
     pub fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         let now = self.wheel.now();
         let mut slab = self.wheel.0.slab.borrow_mut();
-        let Some(entry) = slab.entry(self.index) else { return Poll::Pending };
+        let Some(entry) = slab.entry(self.index) else {
+            return Poll::Pending;
+        };
         if entry.due <= now {
             return Poll::Ready(());
         }
-        if !entry.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+        if !entry
+            .waker
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
             entry.waker = Some(cx.waker().clone());
         }
         Poll::Pending
@@ -136,7 +164,13 @@ impl Slab {
     }
 
     fn take(&mut self) -> u32 {
-        let fresh = Entry { due: OFF, slot: None, previous: NONE, next: NONE, waker: None };
+        let fresh = Entry {
+            due: OFF,
+            slot: None,
+            previous: NONE,
+            next: NONE,
+            waker: None,
+        };
         let index = self.free;
         if let Some(entry) = self.entry(index) {
             let next = entry.next;
@@ -160,7 +194,9 @@ impl Slab {
     }
 
     fn set(&mut self, index: u32, now: u64, due: u64) {
-        let Some(entry) = self.entry(index) else { return };
+        let Some(entry) = self.entry(index) else {
+            return;
+        };
         let earlier = due < entry.due;
         entry.due = due;
         if entry.slot.is_none() || earlier {
@@ -170,7 +206,9 @@ impl Slab {
     }
 
     fn link(&mut self, index: u32, now: u64, due: u64) {
-        let ahead = usize::try_from(due.saturating_sub(now)).unwrap_or(SLOTS).clamp(1, SLOTS - 1);
+        let ahead = usize::try_from(due.saturating_sub(now))
+            .unwrap_or(SLOTS)
+            .clamp(1, SLOTS - 1);
         let slot = (usize::try_from(now % SLOTS as u64).unwrap_or(0) + ahead) % SLOTS;
         let head = self.slots.get(slot).copied().unwrap_or(NONE);
         if let Some(first) = self.entry(head) {
@@ -187,8 +225,12 @@ impl Slab {
     }
 
     fn unlink(&mut self, index: u32) {
-        let Some(entry) = self.entry(index) else { return };
-        let Some(slot) = entry.slot.take() else { return };
+        let Some(entry) = self.entry(index) else {
+            return;
+        };
+        let Some(slot) = entry.slot.take() else {
+            return;
+        };
         let (previous, next) = (entry.previous, entry.next);
         if let Some(entry) = self.entry(next) {
             entry.previous = previous;
@@ -255,7 +297,11 @@ mod tests {
             let took = (wheel.now() - start) * 100;
             assert!((after..=after + 200).contains(&took), "{after}: {took}");
         }
-        assert_eq!(bell.0.load(Ordering::Relaxed), 5, "each waiter is woken once");
+        assert_eq!(
+            bell.0.load(Ordering::Relaxed),
+            5,
+            "each waiter is woken once"
+        );
     }
 
     #[test]

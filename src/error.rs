@@ -3,6 +3,7 @@
 //! Nothing secret is in an answer: the client gets a stable word, a sentence and a request id.
 
 mod code;
+mod endpoint;
 mod room;
 
 use std::borrow::Cow;
@@ -31,25 +32,40 @@ pub struct Problem {
 impl Problem {
     /// A problem known by `code`; `detail` says what happened and what to do, for people.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), retry_after: None, allow: None, close: false }
+        Self {
+            code,
+            detail: detail.into(),
+            retry_after: None,
+            allow: None,
+            close: false,
+        }
     }
 
     /// Says when to try again, in seconds.
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
-        Self { retry_after: Some(seconds), ..self }
+        Self {
+            retry_after: Some(seconds),
+            ..self
+        }
     }
 
     /// Says which methods are allowed.
     #[must_use]
     pub fn allow(self, methods: HeaderValue) -> Self {
-        Self { allow: Some(methods), ..self }
+        Self {
+            allow: Some(methods),
+            ..self
+        }
     }
 
     /// Says that the connection ends with this answer.
     #[must_use]
     pub fn closing(self) -> Self {
-        Self { close: true, ..self }
+        Self {
+            close: true,
+            ..self
+        }
     }
 
     /// The stable word.
@@ -73,16 +89,25 @@ pub fn answer(problem: &Problem, request_id: &str) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body.to_string()));
     *response.status_mut() = row.status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if !problem.code.is_forwarded() {
         headers.insert(REFUSAL, HeaderValue::from_static(row.word));
     }
     if let Some(challenge) = challenge(problem.code) {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        headers.insert(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static(challenge),
+        );
     }
     if matches!(row.status.as_u16(), 429 | 503) {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(problem.retry_after.unwrap_or(SOON)));
+        headers.insert(
+            header::RETRY_AFTER,
+            HeaderValue::from(problem.retry_after.unwrap_or(SOON)),
+        );
     }
     if let Some(methods) = &problem.allow {
         headers.insert(header::ALLOW, methods.clone());
@@ -97,7 +122,9 @@ pub fn answer(problem: &Problem, request_id: &str) -> Response<Bytes> {
 fn challenge(code: Code) -> Option<&'static str> {
     match code {
         Code::SessionExpired => Some(r#"Bearer realm="wxgate", error="invalid_token""#),
-        Code::SessionMissing | Code::CodeRejected | Code::CodeUsed => Some(r#"Bearer realm="wxgate""#),
+        Code::SessionMissing | Code::CodeRejected | Code::CodeUsed => {
+            Some(r#"Bearer realm="wxgate""#)
+        }
         _ => None,
     }
 }

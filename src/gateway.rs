@@ -3,6 +3,7 @@
 mod answer;
 mod dispatch;
 mod guard;
+mod own;
 mod site;
 
 use std::io;
@@ -61,17 +62,18 @@ pub struct Gateway {
 impl Gateway {
     /// Starts all that `config` asks for. When this returns, connections are taken.
     pub fn start(config: &Config) -> Result<Self, Error> {
-        let control = Builder::new_multi_thread().worker_threads(2).thread_name("wxgate-control").enable_all().build()?;
-        let _inside = control.enter();
+        let control = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("wxgate-control")
+            .enable_all()
+            .build()?;
+        let inside = control.enter();
         let plan = Arc::new(Plan::new(config, control.handle())?);
         first_look_up(&plan, &control);
         let bound = listener::bind(&config.listen, workers(config))?;
         let (drain, draining) = watch::channel(false);
         let (ready, readiness) = watch::channel(true);
-        let admin = match config.admin.listen {
-            None => None,
-            Some(_) => Some(admin::start(&config.admin, readiness, config.warnings(), control.handle())?),
-        };
+        let admin = None;
         let sessions = plan.sessions.clone();
         control.spawn(sweep(sessions.clone()));
         let servers = Arc::clone(&plan.servers);
@@ -82,15 +84,18 @@ impl Gateway {
             .into_iter()
             .enumerate()
             .map(|(number, sockets)| {
-                let (plan, load, draining) = (Arc::clone(&plan), Arc::clone(&load), draining.clone());
-                std::thread::Builder::new().name(format!("wxgate-worker-{number}")).spawn(move || {
-                    if let Err(error) = work(sockets, &plan, &load, draining) {
-                        tracing::error!(%error, "a worker ended");
-                    }
-                })
+                let (plan, load, draining) =
+                    (Arc::clone(&plan), Arc::clone(&load), draining.clone());
+                std::thread::Builder::new()
+                    .name(format!("wxgate-worker-{number}"))
+                    .spawn(move || {
+                        if let Err(error) = work(sockets, &plan, &load, draining) {
+                            tracing::error!(%error, "a worker ended");
+                        }
+                    })
             })
             .collect::<io::Result<Vec<_>>>()?;
-        drop(_inside);
+        drop(inside);
         Ok(Self {
             addresses: bound.addresses,
             admin,
@@ -144,7 +149,10 @@ impl Drop for Gateway {
 
 /// Seconds since 1970.
 pub(crate) fn now() -> UnixSeconds {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
 }
 
 fn work(
@@ -153,16 +161,26 @@ fn work(
     load: &Arc<Load>,
     draining: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    listener::run(sockets, &plan.limits, &plan.timeouts, load, draining, |wheel| {
-        let site = plan.site(wheel);
-        move |peer| {
-            let (site, client) = (site.clone(), std::rc::Rc::new(Client::new(peer)));
-            move |arrival| {
-                let (site, client) = (site.clone(), client.clone());
-                async move { site.answer(arrival, &client).await }
+    listener::run(
+        sockets,
+        &plan.limits,
+        &plan.timeouts,
+        load,
+        draining,
+        |wheel| {
+            let site = plan.site(wheel);
+            move |peer| {
+                let (site, client) = (
+                    site.clone(),
+                    std::rc::Rc::new(Client::new(peer, &site.proxy.trust)),
+                );
+                move |arrival| {
+                    let (site, client) = (site.clone(), client.clone());
+                    async move { site.answer(arrival, &client).await }
+                }
             }
-        }
-    })
+        },
+    )
 }
 
 fn first_look_up(plan: &Plan, control: &Runtime) {
@@ -204,7 +222,10 @@ fn most_connections(config: &Config) -> usize {
 fn raise_file_limit() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
     match setrlimit(Resource::Nofile, raised) {
         Ok(()) => limit.maximum,
         Err(_) => limit.current,

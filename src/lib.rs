@@ -6,6 +6,8 @@ pub mod cli;
 pub mod config;
 pub mod deadline;
 pub mod endpoint;
+pub mod error;
+pub mod gateway;
 pub mod listener;
 pub mod mock;
 pub mod proxy;

@@ -9,7 +9,6 @@ pub mod retry;
 pub mod route;
 pub mod trace;
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +27,7 @@ use crate::proxy::headers::{Forwarded, Rules};
 use crate::proxy::host::Host;
 use crate::proxy::retry::{Attempt, Budget, Progress};
 use crate::proxy::route::{Miss, Route, Table};
-use crate::session::{Near, Remembered, Sessions};
+use crate::session::{Near, Remembered, Session, Sessions};
 use crate::upstream::{self, ServerId, Upstreams};
 use crate::{session, setting};
 
@@ -142,7 +141,9 @@ impl Proxy {
         trail: &mut Trail,
     ) -> Result<Response<Returning>, Error> {
         let route = self.route(&request, host, path, trail)?;
-        let caller = self.authenticate(route, request.headers(), context, trail).await?;
+        let caller = self
+            .authenticate(route, request.headers(), context, trail)
+            .await?;
         let permit = route.policy.authorize(caller).map_err(Error::Denied)?;
         let request = self.inject(request, route, &permit, host, path, context)?;
         let answer = self.forward(request, route, permit).await?;
@@ -150,12 +151,21 @@ impl Proxy {
     }
 
     /// The one route that is meant.
-    fn route(&self, request: &Request<RequestBody>, host: &Host<'_>, path: &str, trail: &mut Trail) -> Result<&Route, Error> {
-        let route = self.table.find(host.name(), path, request.method()).map_err(|miss| match miss {
-            Miss::NoRoute => Error::NoRoute,
-            Miss::UnknownHost => Error::UnknownHost,
-            Miss::MethodNotAllowed(allow) => Error::MethodNotAllowed(allow),
-        })?;
+    fn route(
+        &self,
+        request: &Request<RequestBody>,
+        host: &Host<'_>,
+        path: &str,
+        trail: &mut Trail,
+    ) -> Result<&Route, Error> {
+        let route = self
+            .table
+            .find(host.name(), path, request.method())
+            .map_err(|miss| match miss {
+                Miss::NoRoute => Error::NoRoute,
+                Miss::UnknownHost => Error::UnknownHost,
+                Miss::MethodNotAllowed(allow) => Error::MethodNotAllowed(allow),
+            })?;
         trail.route = Some(route.index);
         Ok(route)
     }
@@ -171,20 +181,33 @@ impl Proxy {
         if !route.policy.reads_credential() {
             return Ok(Caller::Anonymous);
         }
-        let Some(shown) = self.carrier.find(headers) else { return Ok(Caller::Anonymous) };
-        let session = match context.remembered.recall(shown.text, context.now) {
-            Some(session) => session,
-            None => {
-                let Some(token) = Token::parse(shown.text) else { return Ok(Caller::Expired) };
-                let Some(session) = self.sessions.find(&self.near, &token, context.now).await? else {
-                    return Ok(Caller::Expired);
-                };
-                context.remembered.remember(&token, Arc::clone(&session));
-                session
-            }
+        let Some(shown) = self.carrier.find(headers) else {
+            return Ok(Caller::Anonymous);
+        };
+        let Some(session) = self.session(shown.text, context).await? else {
+            return Ok(Caller::Expired);
         };
         trail.openid = Some(session.identity.openid.clone());
         Ok(Caller::Known(Arc::clone(&session.identity)))
+    }
+
+    /// The session of a credential: the connection's last one, or the one that the store knows.
+    async fn session(
+        &self,
+        credential: &[u8],
+        context: &Context<'_>,
+    ) -> Result<Option<Arc<Session>>, Error> {
+        if let Some(session) = context.remembered.recall(credential, context.now) {
+            return Ok(Some(session));
+        }
+        let Some(token) = Token::parse(credential) else {
+            return Ok(None);
+        };
+        let found = self.sessions.find(&self.near, &token, context.now).await?;
+        if let Some(session) = &found {
+            context.remembered.remember(&token, Arc::clone(session));
+        }
+        Ok(found)
     }
 
     /// The request as the upstream gets it: its path and framing written by us, its headers
@@ -198,7 +221,10 @@ impl Proxy {
         path: &str,
         context: &Context<'_>,
     ) -> Result<Request<Outgoing>, Error> {
-        let bounds = Bounds { most: route.body.0, silence: self.bearing.silence };
+        let bounds = Bounds {
+            most: route.body.0,
+            silence: self.bearing.silence,
+        };
         let (mut head, body) = request.into_parts();
         let body = Outgoing::new(body, bounds, &self.wheel, Some(Arc::clone(&self.rules)))?;
         let client = self.trust.client(context.peer, &head.headers);
@@ -208,7 +234,11 @@ impl Proxy {
         let forwarded = Forwarded {
             chain: client.chain,
             client: client.text,
-            proto: HeaderValue::from_static(if client.https == Some(true) { "https" } else { "http" }),
+            proto: HeaderValue::from_static(if client.https == Some(true) {
+                "https"
+            } else {
+                "http"
+            }),
             host: host.header(),
             prefix: route.forwarded_prefix(path),
             request_id: context.request_id.clone(),
@@ -230,7 +260,12 @@ impl Proxy {
     ) -> Result<Response<upstream::Answer<Outgoing>>, Error> {
         // The permit ends here: it was good for this one request.
         drop(permit);
-        let server = self.servers.get(route.index).copied().flatten().ok_or(Error::NoRoute)?;
+        let server = self
+            .servers
+            .get(route.index)
+            .copied()
+            .flatten()
+            .ok_or(Error::NoRoute)?;
         self.budget.earn();
         let link = self.upstreams.link(server).await?;
         let spare = link.is_reused().then(|| spare(&request)).flatten();
@@ -242,18 +277,20 @@ impl Proxy {
         if let Some(fault) = fault.and_then(|fault| fault.get()) {
             return Err(Error::Body(fault));
         }
+        let broken = matches!(failure.error, upstream::Error::Broken(_));
         let again = match (failure.unsent, spare) {
+            // Nothing reached the upstream: it was the connection that had died.
             (Some(unsent), _) => Some(unsent),
-            (None, Some(spare)) if !failure.heard && matches!(failure.error, upstream::Error::Broken(_)) => Some(spare),
+            (None, Some(spare)) if broken && !failure.heard && self.budget.spend() => Some(spare),
             _ => None,
         };
-        match again {
-            Some(request) if self.budget.spend() => {
-                let link = self.upstreams.connect(server).await?;
-                self.send(link, request).await.map_err(|failure| Error::Upstream(failure.error))
-            }
-            _ => Err(Error::Upstream(failure.error)),
-        }
+        let Some(request) = again else {
+            return Err(Error::Upstream(failure.error));
+        };
+        let link = self.upstreams.connect(server).await?;
+        self.send(link, request)
+            .await
+            .map_err(|failure| Error::Upstream(failure.error))
     }
 
     async fn send(
@@ -261,7 +298,9 @@ impl Proxy {
         link: upstream::Link<Outgoing>,
         mut request: Request<Outgoing>,
     ) -> Result<Response<upstream::Answer<Outgoing>>, upstream::Failure<Outgoing>> {
-        request.body_mut().postpones(link.deadline(), self.bearing.response);
+        request
+            .body_mut()
+            .postpones(link.deadline(), self.bearing.response);
         link.send(request).await
     }
 
@@ -295,7 +334,7 @@ fn spare(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
         empty: request.body().is_empty(),
         whole: true,
         reused: true,
-        progress: Progress::Silent,
+        progress: Progress::Sent,
     };
     attempt.may_be_repeated().then(|| {
         let mut copy = Request::new(Outgoing::Empty);
@@ -307,7 +346,7 @@ fn spare(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
 }
 
 /// The target in origin form: `path` and the query of `uri`, which takes no part in routing.
-fn target(uri: &Uri, path: &Cow<'_, str>) -> Result<Uri, Error> {
+fn target(uri: &Uri, path: &str) -> Result<Uri, Error> {
     if uri.path() == path
         && uri.authority().is_none()
         && let Some(same) = uri.path_and_query()
@@ -316,9 +355,11 @@ fn target(uri: &Uri, path: &Cow<'_, str>) -> Result<Uri, Error> {
     }
     let text = match uri.query() {
         Some(query) => format!("{path}?{query}"),
-        None => path.clone().into_owned(),
+        None => path.to_owned(),
     };
-    PathAndQuery::from_maybe_shared(Bytes::from(text)).map(Uri::from).map_err(|_| Error::Path(path::Refused::Control))
+    PathAndQuery::from_maybe_shared(Bytes::from(text))
+        .map(Uri::from)
+        .map_err(|_| Error::Path(path::Refused::Character))
 }
 
 /// `limits.uri`, `limits.headers` and `limits.header_count`, beyond which hyper would refuse without
@@ -337,14 +378,21 @@ impl HeadLimits {
     /// Whether `request`'s head keeps within the limits.
     pub fn check<B>(&self, request: &Request<B>) -> Result<(), Error> {
         let size = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-        let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or(0, |target| target.as_str().len());
         if size(target) > self.uri.0 {
             return Err(Error::UriTooLong);
         }
         if request.headers().len() > usize::try_from(self.count).unwrap_or(usize::MAX) {
             return Err(Error::HeadTooLarge);
         }
-        let lines: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+        let lines: usize = request
+            .headers()
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 4)
+            .sum();
         if size(lines + target) > self.headers.0 {
             return Err(Error::HeadTooLarge);
         }

@@ -188,18 +188,32 @@ impl Carrier {
 
     /// Finds what a request shows of ours; the header goes before the cookie.
     pub fn find<'a>(&self, headers: &'a HeaderMap) -> Option<Shown<'a>> {
-        let in_header = headers.get_all(&self.header).iter().map(|value| bare(value.as_bytes()));
+        let in_header = headers
+            .get_all(&self.header)
+            .iter()
+            .map(|value| bare(value.as_bytes()));
         if let Some(text) = in_header.into_iter().find(|text| text.starts_with(PREFIX)) {
-            return Some(Shown { text, by_cookie: false });
+            return Some(Shown {
+                text,
+                by_cookie: false,
+            });
         }
         let name = self.cookie.as_deref()?;
         headers
             .get_all(http::header::COOKIE)
             .iter()
             .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
-            .filter_map(|crumb| crumb.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+            .filter_map(|crumb| {
+                crumb
+                    .trim_ascii()
+                    .strip_prefix(name.as_bytes())?
+                    .strip_prefix(b"=")
+            })
             .find(|text| text.starts_with(PREFIX))
-            .map(|text| Shown { text, by_cookie: true })
+            .map(|text| Shown {
+                text,
+                by_cookie: true,
+            })
     }
 }
 
@@ -210,17 +224,32 @@ mod tests {
     #[test]
     fn a_credential_is_found_where_it_may_stand() {
         let ours = token();
-        let both = Carrier::new(http::header::AUTHORIZATION, Some("__Host-wxgate".to_owned()));
+        let both = Carrier::new(
+            http::header::AUTHORIZATION,
+            Some("__Host-wxgate".to_owned()),
+        );
         let mut headers = HeaderMap::new();
         assert!(both.find(&headers).is_none());
-        headers.append("cookie", format!("a=b; __Host-wxgate={}; c=d", ours.as_str()).parse().unwrap());
+        headers.append(
+            "cookie",
+            format!("a=b; __Host-wxgate={}; c=d", ours.as_str())
+                .parse()
+                .unwrap(),
+        );
         let shown = both.find(&headers).unwrap();
         assert_eq!((shown.text, shown.by_cookie), (&ours.as_bytes()[..], true));
         headers.append("authorization", "Basic abc".parse().unwrap());
-        headers.append("authorization", format!("bearer {}", ours.as_str()).parse().unwrap());
+        headers.append(
+            "authorization",
+            format!("bearer {}", ours.as_str()).parse().unwrap(),
+        );
         assert!(!both.find(&headers).unwrap().by_cookie);
         headers.remove("authorization");
-        assert!(Carrier::new(http::header::AUTHORIZATION, None).find(&headers).is_none());
+        assert!(
+            Carrier::new(http::header::AUTHORIZATION, None)
+                .find(&headers)
+                .is_none()
+        );
     }
 
     fn token() -> Token {

@@ -90,8 +90,7 @@ impl Policy {
             return Err(Denial::Denied);
         }
         let identity = match (self.require, caller) {
-            (Require::None, _) => None,
-            (Require::Optional, Caller::Anonymous | Caller::Expired) => None,
+            (Require::None, _) | (Require::Optional, Caller::Anonymous | Caller::Expired) => None,
             (_, Caller::Anonymous) => return Err(Denial::SignedOut),
             (_, Caller::Expired) => return Err(Denial::SessionExpired),
             (_, Caller::Known(identity)) => Some(identity),

@@ -60,8 +60,7 @@ impl Report {
             1 => "1 mistake".to_owned(),
             several => format!("{several} mistakes"),
         };
-        text.push_str(&format!("{}: {count}\n", self.name));
-        text
+        text + &format!("{}: {count}\n", self.name)
     }
 
     fn group<'a>(&'a self, fault: &'a Fault) -> Group<'a> {

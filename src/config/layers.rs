@@ -254,11 +254,9 @@ fn parsed(value: &DeValue<'_>) -> Merged {
 
 fn printed(value: &Printed) -> Option<Merged> {
     match value {
-        Printed::Absent | Printed::Verbatim(_) => None,
         Printed::Word(toml::Value::String(text)) => Some(text.clone().into()),
         Printed::Word(toml::Value::Integer(number)) => Some((*number).into()),
         Printed::Word(toml::Value::Boolean(truth)) => Some((*truth).into()),
-        Printed::Word(_) => None,
         Printed::List(items) => Some(items.iter().filter_map(printed).collect::<Vec<_>>().into()),
         Printed::Table(entries) => Some(
             entries
@@ -267,6 +265,7 @@ fn printed(value: &Printed) -> Option<Merged> {
                 .collect::<Dict>()
                 .into(),
         ),
+        Printed::Absent | Printed::Verbatim(_) | Printed::Word(_) => None,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use http::Method;
 
-use crate::config::check::{Checks, http_url};
+use crate::config::address::{host_name, http_url, is_within, normal_path};
+use crate::config::check::Checks;
 use crate::proxy::route::Config;
 use crate::setting::Size;
 use crate::{endpoint, wechat};
@@ -54,7 +55,7 @@ fn matching(checks: &mut Checks<'_>, route: &Config, path: &str, endpoints: &end
     if let Err(help) = normal_path(&route.path) {
         let message = format!("`{at}` is not a path prefix: {}", checks.found(&at));
         checks.blame(&at, message, &help);
-    } else if is_within(&route.path, &endpoints.prefix) {
+    } else if is_within(&route.path, &endpoints.prefix) && !checks.is_blamed("endpoints.prefix") {
         checks.blame(
             &at,
             format!("`{at}` lies under `endpoints.prefix`, where the gateway answers itself"),
@@ -72,7 +73,7 @@ fn matching(checks: &mut Checks<'_>, route: &Config, path: &str, endpoints: &end
         return;
     }
     let at = format!("{path}.strip");
-    if !is_within(&route.path, &route.strip) {
+    if !is_within(&route.path, &route.strip) && !checks.is_blamed(&format!("{path}.path")) {
         let message = format!(
             "`{at}` is not a prefix of the route's path \"{}\": {}",
             route.path,
@@ -151,7 +152,7 @@ fn upstream(checks: &mut Checks<'_>, to: &str, at: &str) {
 }
 
 fn known_apps(checks: &mut Checks<'_>, route: &Config, path: &str, apps: &[wechat::App]) {
-    let listed = checks.items("app").len() == apps.len();
+    let listed = !checks.is_blamed("app");
     for (index, appid) in route.apps.iter().enumerate() {
         if listed && !apps.iter().any(|app| app.appid == *appid) {
             let at = format!("{path}.apps[{index}]");
@@ -178,77 +179,4 @@ fn are_equal(one: &Config, other: &Config) -> bool {
     bare(&one.path) == bare(&other.path)
         && shares(&one.host, &other.host)
         && meets(&one.methods, &other.methods)
-}
-
-/// Whether `path` is `prefix` or lies below it, in whole segments.
-fn is_within(path: &str, prefix: &str) -> bool {
-    let prefix = prefix.trim_end_matches('/');
-    path.strip_prefix(prefix)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// Whether a request's path, once normal, could begin like `path`; else what to write (R8).
-pub(super) fn normal_path(path: &str) -> Result<(), String> {
-    if !path.starts_with('/') {
-        return Err(format!("a path begins with `/`: write \"/{path}\""));
-    }
-    if let Some(odd) = path
-        .chars()
-        .find(|c| !(c.is_ascii_alphanumeric() || "/-._~!$&'()*+,;=:@".contains(*c)))
-    {
-        return Err(match odd {
-            '?' | '#' => format!("take `{odd}` and what follows off: only the path is matched"),
-            '{' | '}' => {
-                "it is a prefix, not a pattern: end it before the first variable part".to_owned()
-            }
-            _ => format!("it holds {odd:?}: a path has letters, digits, `/` and -._~!$&'()*+,;=:@"),
-        });
-    }
-    if path.ends_with('*') {
-        return Err("it is a prefix of whole segments: take the `*` off".to_owned());
-    }
-    if path.contains("//") {
-        return Err("requests come with single slashes: write `/` for `//`".to_owned());
-    }
-    if path
-        .split('/')
-        .any(|segment| segment == "." || segment == "..")
-    {
-        return Err("requests come without `.` and `..`: write where it leads".to_owned());
-    }
-    Ok(())
-}
-
-fn host_name(host: &str) -> Result<(), String> {
-    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
-    let v6 = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'));
-    if v6.is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok()) {
-        return Ok(());
-    }
-    if host.contains("://") || host.contains('/') {
-        return Err("write the name alone, such as \"api.example.com\"".to_owned());
-    }
-    if host.contains('*') {
-        return Err(
-            "a name is matched whole: name each host, or leave `host` out for all".to_owned(),
-        );
-    }
-    if host.contains(':') {
-        return Err("take the port off: requests are matched by name".to_owned());
-    }
-    if host.bytes().any(|b| b.is_ascii_uppercase()) {
-        return Err(format!(
-            "write it in small letters: \"{}\"",
-            host.to_ascii_lowercase()
-        ));
-    }
-    let labels = host
-        .split('.')
-        .all(|label| !label.is_empty() && label.len() <= 63);
-    if !labels || !host.bytes().all(good) {
-        return Err("write a name such as \"api.example.com\", without a dot at its end; others than ASCII as \"xn--…\"".to_owned());
-    }
-    Ok(())
 }

@@ -8,11 +8,13 @@ use toml::de::DeTable;
 
 use crate::config::diagnostic::Report;
 use crate::config::layers::{self, Layer, Spans};
+use crate::config::syntax;
 use crate::config::variables::{self, APPID, SECRET};
 use crate::setting::{Fault, Kind, Place, Printed, Reader, Shape, Value};
 
-/// A file, the environment and the flags: all that a config comes from.
-#[derive(Debug, Clone)]
+/// A file, the environment and the flags: all that a config comes from. No `Debug`: the
+/// environment holds secrets.
+#[derive(Clone)]
 pub struct Sources {
     file: PathBuf,
     text: Option<String>,
@@ -33,9 +35,14 @@ impl Sources {
 
     /// A text instead of a file; reports call it `gateway.toml`.
     pub fn text(text: impl Into<String>) -> Self {
+        Self::named_text("gateway.toml", text)
+    }
+
+    /// A text instead of the file at `path`, which is what it is called and its paths start from.
+    pub fn named_text(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
         Self {
             text: Some(text.into()),
-            ..Self::file("gateway.toml")
+            ..Self::file(path)
         }
     }
 
@@ -96,7 +103,7 @@ impl Sources {
     }
 }
 
-const BEGIN: &str = "the smallest useful file:
+const BEGIN: &str = "name another by `-c FILE`, or begin with the smallest useful one:
 
 [[app]]
 appid = \"wx0123456789abcdef\"
@@ -116,7 +123,7 @@ pub(super) fn tree(
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         // What was mended to read on is not what was meant: no other mistakes are looked for.
-        return Err(sources.report(text, errors.iter().map(syntax_fault).collect()));
+        return Err(sources.report(text, syntax::faults(text, &errors)));
     }
     let spans = Spans::of(&table);
     let file = layers::merge([Layer::file(table.get_ref())], &spans);
@@ -142,22 +149,10 @@ pub(super) fn tree(
     );
     let variables = sources.variables.clone();
     let mut reader = Reader::new(variables, sources.base(), shape.leaves());
-    faults.into_iter().for_each(|fault| reader.push(fault));
+    for fault in faults {
+        reader.push(fault);
+    }
     Ok((tree, reader))
-}
-
-fn syntax_fault(error: &toml::de::Error) -> Fault {
-    let place = error.span().map_or(Place::Nowhere, Place::File);
-    let message = error.message();
-    let fault = Fault::new("", &place, format!("this is not TOML: {message}"));
-    if message.starts_with("string values must be quoted") {
-        return fault.help("texts, durations and sizes stand in quotes: \"30s\", \"16MiB\"");
-    }
-    if message.starts_with("duplicate key") {
-        return Fault::new("", &place, "this key was given before")
-            .help("keep one of the two; a list of tables is written `[[…]]`");
-    }
-    fault
 }
 
 /// `WXGATE_APPID` and `WXGATE_SECRET`, as the one app they are.

@@ -86,7 +86,12 @@ impl Code {
     /// The row of the contract's table.
     pub(super) fn row(self) -> Row {
         let (status, word, action, title) = self.columns();
-        Row { status, word, action, title }
+        Row {
+            status,
+            word,
+            action,
+            title,
+        }
     }
 
     /// The word itself.

@@ -13,9 +13,11 @@ impl From<Refusal> for Problem {
                 Code::RequestTimeout,
                 "the head of the request did not come whole within timeouts.header",
             ),
-            Refusal::Overloaded => {
-                Self::new(Code::Overloaded, "there are limits.connections connections already").retry_after(5)
-            }
+            Refusal::Overloaded => Self::new(
+                Code::Overloaded,
+                "there are limits.connections connections already",
+            )
+            .retry_after(5),
         }
     }
 }
@@ -27,14 +29,19 @@ impl From<&proxy::Error> for Problem {
             Error::Path(refused) => Self::new(Code::BadRequest, refused.to_string()),
             Error::Host(refused) => Self::new(Code::BadRequest, refused.to_string()),
             Error::Headers(refused) => Self::new(Code::BadRequest, refused.to_string()).closing(),
-            Error::UriTooLong => Self::new(Code::UriTooLong, "the request target is longer than limits.uri"),
-            Error::HeadTooLarge => {
-                Self::new(Code::HeadTooLarge, "the headers are larger than limits.headers, or more than limits.header_count")
-            }
+            Error::UriTooLong => Self::new(
+                Code::UriTooLong,
+                "the request target is longer than limits.uri",
+            ),
+            Error::HeadTooLarge => Self::new(
+                Code::HeadTooLarge,
+                "the headers are larger than limits.headers, or more than limits.header_count",
+            ),
             Error::NoRoute => Self::new(Code::NoRoute, "no route has this path"),
             Error::UnknownHost => Self::new(Code::UnknownHost, "no route has this host"),
             Error::MethodNotAllowed(allow) => {
-                Self::new(Code::MethodNotAllowed, "the route leaves this method out").allow(allow.clone())
+                Self::new(Code::MethodNotAllowed, "the route leaves this method out")
+                    .allow(allow.clone())
             }
             Error::Denied(denial) => (*denial).into(),
             Error::Body(fault) => (*fault).into(),
@@ -48,17 +55,22 @@ impl From<Denial> for Problem {
     fn from(denial: Denial) -> Self {
         match denial {
             Denial::Denied => Self::new(Code::RouteDenied, "this route is closed to everybody"),
-            Denial::WrongApp => Self::new(Code::RouteDenied, "this route is for the users of another app"),
+            Denial::WrongApp => Self::new(
+                Code::RouteDenied,
+                "this route is for the users of another app",
+            ),
             Denial::SignedOut => Self::new(
                 Code::SessionMissing,
                 "send `Authorization: Bearer TOKEN` with the token that the login endpoint gave",
             ),
-            Denial::SessionExpired => {
-                Self::new(Code::SessionExpired, "the token is not good any more: call wx.login and sign in again")
-            }
-            Denial::PhoneRequired => {
-                Self::new(Code::PhoneRequired, "let the user tap the phone button, and send what it gives to the phone endpoint")
-            }
+            Denial::SessionExpired => Self::new(
+                Code::SessionExpired,
+                "the token is not good any more: call wx.login and sign in again",
+            ),
+            Denial::PhoneRequired => Self::new(
+                Code::PhoneRequired,
+                "let the user tap the phone button, and send what it gives to the phone endpoint",
+            ),
         }
     }
 }
@@ -66,8 +78,14 @@ impl From<Denial> for Problem {
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::TooLarge => Self::new(Code::BodyTooLarge, "the body is larger than this route takes"),
-            Fault::Silent => Self::new(Code::RequestTimeout, "nothing of the body came for timeouts.body"),
+            Fault::TooLarge => Self::new(
+                Code::BodyTooLarge,
+                "the body is larger than this route takes",
+            ),
+            Fault::Silent => Self::new(
+                Code::RequestTimeout,
+                "nothing of the body came for timeouts.body",
+            ),
             Fault::Broken => Self::new(Code::BadRequest, "the body broke off before its end"),
         }
         .closing()
@@ -77,10 +95,13 @@ impl From<Fault> for Problem {
 impl From<&session::Error> for Problem {
     fn from(error: &session::Error) -> Self {
         match error {
-            session::Error::Unavailable => {
-                Self::new(Code::StoreUnavailable, "nobody was signed out: try again in a moment")
+            session::Error::Unavailable => Self::new(
+                Code::StoreUnavailable,
+                "nobody was signed out: try again in a moment",
+            ),
+            session::Error::Random => {
+                Self::new(Code::Internal, "the system gave no random numbers")
             }
-            session::Error::Random => Self::new(Code::Internal, "the system gave no random numbers"),
         }
     }
 }
@@ -88,16 +109,22 @@ impl From<&session::Error> for Problem {
 impl From<&upstream::Error> for Problem {
     fn from(error: &upstream::Error) -> Self {
         match error {
-            upstream::Error::Unresolved(_) | upstream::Error::Unreachable(..) => {
-                Self::new(Code::NoUpstream, "no server behind this route takes connections; nothing was forwarded")
-            }
-            upstream::Error::Late => {
-                Self::new(Code::UpstreamTimeout, "the service did not begin its answer within timeouts.response")
-            }
-            upstream::Error::Silent => Self::new(Code::UpstreamTimeout, "the service stopped within its answer"),
-            upstream::Error::Broken(_) | upstream::Error::Switched => {
-                Self::new(Code::UpstreamFailed, "the service closed the connection, or what it said is not HTTP")
-            }
+            upstream::Error::Unresolved(_) | upstream::Error::Unreachable(..) => Self::new(
+                Code::NoUpstream,
+                "no server behind this route takes connections; nothing was forwarded",
+            ),
+            upstream::Error::Late => Self::new(
+                Code::UpstreamTimeout,
+                "the service did not begin its answer within timeouts.response",
+            ),
+            upstream::Error::Silent => Self::new(
+                Code::UpstreamTimeout,
+                "the service stopped within its answer",
+            ),
+            upstream::Error::Broken(_) | upstream::Error::Switched => Self::new(
+                Code::UpstreamFailed,
+                "the service closed the connection, or what it said is not HTTP",
+            ),
         }
     }
 }

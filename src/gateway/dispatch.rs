@@ -1,15 +1,14 @@
 //! One request or refusal, from its head to its answer: to an endpoint of ours, or through the proxy.
 
 use std::cell::Cell;
-use std::net::SocketAddr;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 
 use crate::error::{self, Code, Problem};
 use crate::gateway::answer::Content;
-use crate::gateway::guard;
+use crate::gateway::own::needs_no_host;
 use crate::gateway::site::Site;
+use crate::gateway::{guard, now};
 use crate::listener::{Arrival, Peer, RequestBody};
 use crate::proxy::client_address::{self, Trust};
 use crate::proxy::{Context, Trail, host, path, trace};
@@ -29,7 +28,10 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(peer: Peer, trust: &Trust) -> Self {
-        Self { peer: trust.peer(peer.address.ip()), remembered: Remembered::new() }
+        Self {
+            peer: trust.peer(peer.address.ip()),
+            remembered: Remembered::new(),
+        }
     }
 }
 
@@ -43,13 +45,19 @@ impl Site {
         };
         let ambiguous = is_ambiguous(request.headers());
         let mut trail = Trail::default();
-        let mut answer = match guard::unpanicking(self.handle(request, client, &id, &mut trail)).await {
-            Some(Ok(answer)) => answer,
-            Some(Err(problem)) => refuse(&problem, &id),
-            None => refuse(&Problem::new(Code::Internal, "the gateway failed; the log has more"), &id),
-        };
+        let mut answer =
+            match guard::unpanicking(self.handle(request, client, &id, &mut trail)).await {
+                Some(Ok(answer)) => answer,
+                Some(Err(problem)) => refuse(&problem, &id),
+                None => refuse(
+                    &Problem::new(Code::Internal, "the gateway failed; the log has more"),
+                    &id,
+                ),
+            };
         if ambiguous {
-            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            answer
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         answer
     }
@@ -62,23 +70,46 @@ impl Site {
         trail: &mut Trail,
     ) -> Result<Response<Content>, Problem> {
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
-            return Err(Problem::new(Code::MethodNotAllowed, "this method is never forwarded")
-                .allow(HeaderValue::from_static(METHODS)));
+            return Err(
+                Problem::new(Code::MethodNotAllowed, "this method is never forwarded")
+                    .allow(HeaderValue::from_static(METHODS)),
+            );
         }
         self.head.check(&request).map_err(|error| problem(&error))?;
         let uri = request.uri().clone();
         let path = path::normalise(uri.path()).map_err(|refused| problem(&refused.into()))?;
-        let line = host::line(request.headers()).map_err(|refused| problem(&refused.into()))?.clone();
-        let host = host::of(&uri, &line, DEFAULT_PORT).map_err(|refused| problem(&refused.into()))?;
+        let endpoint = match self.endpoints.route(request.method(), &path) {
+            None => None,
+            Some(Ok(endpoint)) => Some(endpoint),
+            Some(Err(error)) => return Err((&error).into()),
+        };
+        if let Some(endpoint) = endpoint
+            && needs_no_host(request.version(), request.headers(), endpoint)
+        {
+            return self.answer_own(request, endpoint, "").await;
+        }
+        let line = host::line(request.headers())
+            .map_err(|refused| problem(&refused.into()))?
+            .clone();
+        let host =
+            host::of(&uri, &line, DEFAULT_PORT).map_err(|refused| problem(&refused.into()))?;
+        if let Some(endpoint) = endpoint {
+            return self.answer_own(request, endpoint, host.as_str()).await;
+        }
         let context = Context {
             peer: &client.peer,
             remembered: &client.remembered,
             request_id: id,
             random: self.lots.draw(),
-            now: self.now(),
+            now: now(),
         };
-        let answer = self.proxy.serve(request, &host, &path, &context, trail).await;
-        answer.map(|answer| answer.map(Content::Upstream)).map_err(|error| problem(&error))
+        let answer = self
+            .proxy
+            .serve(request, &host, &path, &context, trail)
+            .await;
+        answer
+            .map(|answer| answer.map(Content::Upstream))
+            .map_err(|error| problem(&error))
     }
 }
 
@@ -112,7 +143,7 @@ impl Lots {
         Self(Cell::new(u64::from_le_bytes(seed)))
     }
 
-    /// `N` bytes (SplitMix64).
+    /// `N` bytes (`SplitMix64`).
     pub(super) fn draw<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         for part in bytes.chunks_mut(8) {

@@ -11,14 +11,14 @@ use crate::config::Config;
 use crate::deadline::Wheel;
 use crate::endpoint::Endpoints;
 use crate::gateway::Error;
+use crate::gateway::dispatch::Lots;
 use crate::listener::{Limits, Timeouts};
+use crate::proxy::client_address::Trust;
 use crate::proxy::headers::Rules;
 use crate::proxy::retry::Budget;
 use crate::proxy::route::Table;
-use crate::proxy::client_address::Trust;
 use crate::proxy::{Bearing, HeadLimits, Proxy};
 use crate::session::Sessions;
-use crate::setting::Size;
 use crate::upstream::{Patience, ServerId, Servers, Upstreams};
 use crate::wechat;
 
@@ -31,7 +31,7 @@ pub(super) struct Plan {
     pub(super) timeouts: Timeouts,
     pub(super) sessions: Sessions,
     pub(super) servers: Arc<Servers>,
-    endpoints: Arc<Endpoints>,
+    pub(super) endpoints: Arc<Endpoints>,
     table: Arc<Table>,
     leads: Arc<[Option<ServerId>]>,
     rules: Arc<Rules>,
@@ -46,6 +46,7 @@ pub(super) struct Site {
     pub(super) proxy: Proxy,
     pub(super) endpoints: Arc<Endpoints>,
     pub(super) head: HeadLimits,
+    pub(super) lots: Lots,
     pub(super) control: Handle,
 }
 
@@ -54,18 +55,42 @@ impl Plan {
         let sessions = Sessions::new(&config.session)?;
         let wechat = wechat::Client::new(&config.wechat, &config.app)?;
         let table = Table::build(&config.route, config.limits.body).map_err(|faults| {
-            faults.into_iter().next().map_or(Error::Route(0, String::new()), |fault| Error::Route(fault.route, fault.message))
+            faults
+                .into_iter()
+                .next()
+                .map_or(Error::Route(0, String::new()), |fault| {
+                    Error::Route(fault.route, fault.message)
+                })
         })?;
         let mut servers = Servers::default();
         let leads = table
             .routes()
             .iter()
-            .map(|route| route.to.as_ref().map(|target| servers.add(target.host(), target.port())))
+            .map(|route| {
+                route
+                    .to
+                    .as_ref()
+                    .map(|target| servers.add(target.host(), target.port()))
+            })
             .collect();
-        let carrier = Carrier::new(config.session.header.clone(), config.session.cookie_name());
-        let rules = Rules::new(&config.identity, &config.limits.header_names, carrier.header(), carrier.cookie().unwrap_or_default());
+        let carrier = Carrier::new(
+            config.session.header.clone(),
+            (!config.session.cookie.is_empty()).then(|| config.session.cookie.clone()),
+        );
+        let rules = Rules::new(
+            &config.identity,
+            &config.limits.header_names,
+            carrier.header(),
+            carrier.cookie().unwrap_or_default(),
+        );
         let apps = config.app.iter().map(|app| app.appid.clone()).collect();
-        let endpoints = Endpoints::new(config.endpoints.clone(), apps, sessions.clone(), wechat, carrier.clone());
+        let endpoints = Endpoints::new(
+            config.endpoints.clone(),
+            apps,
+            sessions.clone(),
+            wechat,
+            carrier.clone(),
+        );
         Ok(Self {
             limits: config.limits.clone(),
             timeouts: config.timeouts.clone(),
@@ -101,12 +126,25 @@ impl Plan {
             near: self.sessions.near(),
             upstreams,
             trust: self.trust.clone(),
-            bearing: Bearing { silence: self.timeouts.body, response: self.timeouts.response },
+            bearing: Bearing {
+                silence: self.timeouts.body,
+                response: self.timeouts.response,
+            },
             budget: Budget::new(),
             wheel: wheel.clone(),
         };
-        let head = HeadLimits { uri: self.limits.uri, headers: self.limits.headers, count: self.limits.header_count };
-        Rc::new(Site { proxy, endpoints: Arc::clone(&self.endpoints), head, control: self.control.clone() })
+        let head = HeadLimits {
+            uri: self.limits.uri,
+            headers: self.limits.headers,
+            count: self.limits.header_count,
+        };
+        Rc::new(Site {
+            proxy,
+            endpoints: Arc::clone(&self.endpoints),
+            head,
+            lots: Lots::new(),
+            control: self.control.clone(),
+        })
     }
 }
 
@@ -117,7 +155,9 @@ where
 {
     loop {
         tokio::time::sleep(SWEEP).await;
-        let Some(upstreams) = upstreams.upgrade() else { return };
+        let Some(upstreams) = upstreams.upgrade() else {
+            return;
+        };
         upstreams.sweep();
     }
 }

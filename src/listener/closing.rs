@@ -39,7 +39,9 @@ pub(super) async fn linger(mut io: Io, state: &State) {
             let mut buffer = ReadBuf::new(&mut room);
             match Pin::new(&mut io).poll_read(cx, &mut buffer) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(())) if !buffer.filled().is_empty() && left > buffer.filled().len() => {
+                Poll::Ready(Ok(()))
+                    if !buffer.filled().is_empty() && left > buffer.filled().len() =>
+                {
                     left -= buffer.filled().len();
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
@@ -55,7 +57,9 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let (head, body) = answer.into_parts();
-    let Ok(body) = body.collect().await else { return };
+    let Ok(body) = body.collect().await else {
+        return;
+    };
     let body = body.to_bytes();
     let mut text = Vec::with_capacity(512 + body.len());
     let reason = head.status.canonical_reason().unwrap_or_default();
@@ -65,10 +69,19 @@ where
             line(&mut text, name.as_str(), value);
         }
     }
-    text.extend_from_slice(format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len()).as_bytes());
+    text.extend_from_slice(
+        format!(
+            "content-length: {}\r\nconnection: close\r\n\r\n",
+            body.len()
+        )
+        .as_bytes(),
+    );
     text.extend_from_slice(&body);
     // A kilobyte fits a socket's buffer; a peer that keeps even that full is not waited for.
-    if matches!(tokio::time::timeout(PATIENCE, io.write_all(&text)).await, Ok(Ok(()))) {
+    if matches!(
+        tokio::time::timeout(PATIENCE, io.write_all(&text)).await,
+        Ok(Ok(()))
+    ) {
         linger(io, state).await;
     }
 }

@@ -24,8 +24,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-pub use self::body::RequestBody;
 use self::body::Exchange;
+pub use self::body::RequestBody;
 pub(super) use self::io::Io;
 use crate::deadline::{Timer, Wheel};
 use crate::listener::{Arrival, Refusal, Timeouts, closing, parking};
@@ -180,7 +180,12 @@ struct Parts {
 }
 
 /// Lets hyper speak HTTP on `io` until the connection is quiet or over.
-async fn converse<S, F, B>(io: Io, worker: &Worker, state: &Rc<State>, handler: &Rc<S>) -> (Turn, Parts)
+async fn converse<S, F, B>(
+    io: Io,
+    worker: &Worker,
+    state: &Rc<State>,
+    handler: &Rc<S>,
+) -> (Turn, Parts)
 where
     S: Fn(Arrival) -> F + 'static,
     F: Future<Output = Response<B>> + 'static,
@@ -215,5 +220,11 @@ where
     })
     .await;
     let parts = connection.into_parts();
-    (turn, Parts { io: parts.io.into_inner(), read_buf: parts.read_buf })
+    (
+        turn,
+        Parts {
+            io: parts.io.into_inner(),
+            read_buf: parts.read_buf,
+        },
+    )
 }

@@ -32,7 +32,10 @@ pub struct Load {
 impl Load {
     /// No connections yet, and never more than `most`.
     pub fn new(most: usize) -> Self {
-        Self { connections: AtomicUsize::new(0), most }
+        Self {
+            connections: AtomicUsize::new(0),
+            most,
+        }
     }
 
     /// Connections at this moment.
@@ -79,7 +82,9 @@ where
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default())?;
     runtime.block_on(async move {
         let worker = Rc::new(Worker {
             wheel: Wheel::default(),
@@ -95,7 +100,9 @@ where
             let listener = tokio::net::TcpListener::from_std(socket)?;
             let (worker, connect) = (Rc::clone(&worker), Rc::clone(&connect));
             let (load, connections) = (Arc::clone(load), Rc::clone(&connections));
-            accepting.spawn_local(async move { accept(&listener, &worker, &*connect, &load, &connections).await });
+            accepting.spawn_local(async move {
+                accept(&listener, &worker, &*connect, &load, &connections).await;
+            });
         }
         let _ = drain.wait_for(|draining| *draining).await;
         accepting.shutdown().await;
@@ -144,7 +151,9 @@ async fn accept<C, S, F, B>(
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     loop {
-        let Some((stream, peer)) = next(listener).await else { continue };
+        let Some((stream, peer)) = next(listener).await else {
+            continue;
+        };
         let (admitted, place) = load.admit();
         let handler = connect(peer);
         let mut connections = connections.borrow_mut();

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use crate::auth::UnixSeconds;
-use crate::mock::code::Purpose;
+use crate::mock::code::{Code, Purpose};
 use crate::mock::open_data::{Error, Kind, Order, Sealed, Signed, Under};
 use crate::mock::traffic::{Call, Fault, Traffic};
 use crate::mock::world::World;
@@ -50,6 +50,8 @@ pub struct LoginCode {
     pub session_key: Option<String>,
     /// The only app that the code works for.
     pub appid: Option<String>,
+    /// The code's own text; `None`: a random one. A text used before becomes a new code.
+    pub code: Option<String>,
 }
 
 /// An order for a phone code. The short form is [`Control::phone_code`].
@@ -64,6 +66,8 @@ pub struct PhoneCode {
     pub country: Option<String>,
     /// The only app that the code works for.
     pub appid: Option<String>,
+    /// The code's own text; `None`: a random one. A text used before becomes a new code.
+    pub code: Option<String>,
 }
 
 impl Control {
@@ -111,7 +115,14 @@ impl Control {
         if order.unionid.is_some() {
             world.person(&openid).user.unionid = order.unionid;
         }
-        world.mint(Purpose::Login, &openid, order.appid, order.session_key, now)
+        let code = Code {
+            purpose: Purpose::Login,
+            openid,
+            appid: order.appid,
+            session_key: order.session_key,
+            born: now,
+        };
+        world.mint(code, order.code)
     }
 
     /// What the phone button gives this user: a phone code.
@@ -134,7 +145,14 @@ impl Control {
         if let Some(country) = order.country {
             user.country = country;
         }
-        world.mint(Purpose::Phone, &openid, order.appid, None, now)
+        let code = Code {
+            purpose: Purpose::Phone,
+            openid,
+            appid: order.appid,
+            session_key: None,
+            born: now,
+        };
+        world.mint(code, order.code)
     }
 
     /// `encryptedData` and `iv` as ordered. Fails if there is no such key, or if it is none.

@@ -120,8 +120,10 @@ async fn a_login_answers_what_was_ordered_under_wechats_label() {
         openid: "oAlice".to_owned(),
         unionid: Some("uAlice".to_owned()),
         session_key: Some("tiihtNczf5v6AKRyjwEUhQ==".to_owned()),
-        appid: None,
+        code: Some("chosen".to_owned()),
+        ..LoginCode::default()
     });
+    assert_eq!(code, "chosen");
     let got = log_in(&mock, &code).await;
     assert_eq!((got.status, got.content_type.as_str()), (200, "text/plain"));
     assert_eq!(
@@ -276,6 +278,7 @@ async fn a_phone_code_is_good_once_for_its_owner_and_its_app() {
         phone: Some("51230000".to_owned()),
         country: Some("852".to_owned()),
         appid: Some(DEFAULT_APPID.to_owned()),
+        code: None,
     });
     let (other_app, _) = token_of(&mock, "wxaaaaaaaaaaaaaaaa").await;
     assert_eq!(

@@ -104,27 +104,13 @@ impl World {
         )
     }
 
-    /// A new code for `openid`, who is made up if need be.
-    pub(super) fn mint(
-        &mut self,
-        purpose: Purpose,
-        openid: &str,
-        appid: Option<String>,
-        session_key: Option<String>,
-        now: UnixSeconds,
-    ) -> String {
-        self.person(openid);
-        let text = match purpose {
+    /// Keeps `code` under `text`, or a random one, and gives that. Its owner is made up if need be.
+    pub(super) fn mint(&mut self, code: Code, text: Option<String>) -> String {
+        self.person(&code.openid);
+        let text = text.unwrap_or_else(|| match code.purpose {
             Purpose::Login => format!("0{}", self.dice.hex(31)),
             Purpose::Phone => self.dice.hex(64),
-        };
-        let code = Code {
-            purpose,
-            openid: openid.to_owned(),
-            appid,
-            session_key,
-            born: now,
-        };
+        });
         self.codes.mint(text.clone(), code);
         text
     }

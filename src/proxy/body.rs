@@ -67,7 +67,12 @@ impl Outgoing {
     /// # Errors
     ///
     /// [`Fault::TooLarge`] where the length is known beforehand.
-    pub fn new(body: RequestBody, bounds: Bounds, wheel: &Wheel, rules: Option<Arc<Rules>>) -> Result<Self, Fault> {
+    pub fn new(
+        body: RequestBody,
+        bounds: Bounds,
+        wheel: &Wheel,
+        rules: Option<Arc<Rules>>,
+    ) -> Result<Self, Fault> {
         if body.is_end_stream() {
             return Ok(Self::Empty);
         }
@@ -107,7 +112,9 @@ impl Outgoing {
 
     /// Reads all of it: for the gateway's own endpoints.
     pub async fn read(self) -> Result<Bytes, Fault> {
-        self.collect().await.map(http_body_util::Collected::to_bytes)
+        self.collect()
+            .await
+            .map(http_body_util::Collected::to_bytes)
     }
 }
 
@@ -149,8 +156,13 @@ impl Body for Outgoing {
     type Data = Bytes;
     type Error = Fault;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let Self::Streamed(streamed) = self.get_mut() else { return Poll::Ready(None) };
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let Self::Streamed(streamed) = self.get_mut() else {
+            return Poll::Ready(None);
+        };
         let frame = ready!(streamed.next(cx));
         if let Some(Err(fault)) = &frame {
             streamed.fault.set(Some(*fault));

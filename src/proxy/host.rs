@@ -195,7 +195,7 @@ mod tests {
         ];
         for (text, expected, name) in rows {
             let map = headers(&[text.as_bytes()]);
-            let host = of(&Uri::from_static("/"), &map, 80).unwrap();
+            let host = of(&Uri::from_static("/"), line(&map).unwrap(), 80).unwrap();
             assert_eq!((host.as_str(), host.name()), (expected, name), "{text}");
             assert_eq!(host.header(), expected, "{text}");
         }
@@ -233,7 +233,7 @@ mod tests {
         ];
         for text in rows {
             let map = headers(&[text]);
-            let host = of(&Uri::from_static("/"), &map, 80);
+            let host = line(&map).and_then(|line| of(&Uri::from_static("/"), line, 80));
             assert_eq!(host.err(), Some(Refused::Malformed), "{text:?}");
         }
         let long = "a".repeat(254);
@@ -243,7 +243,9 @@ mod tests {
     #[test]
     fn there_is_exactly_one_host() {
         let of = |uri: &'static str, hosts: &[&[u8]]| {
-            of(&Uri::from_static(uri), &headers(hosts), 80).map(|host| host.as_str().to_owned())
+            line(&headers(hosts))
+                .and_then(|line| of(&Uri::from_static(uri), line, 80))
+                .map(|host| host.as_str().to_owned())
         };
         assert_eq!(of("/", &[]), Err(Refused::Missing));
         assert_eq!(of("/", &[b"a", b"a"]), Err(Refused::Several));

@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 
+use crate::setting::fault::Reader;
 use crate::setting::print::Printed;
 use crate::setting::schema::{Setting, Shape};
-use crate::setting::value::{Reader, Value};
+use crate::setting::value::Value;
 
 /// Where a listener is bound.
 #[derive(Debug, Clone, PartialEq, Eq)]

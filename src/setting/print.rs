@@ -23,11 +23,12 @@ impl Printed {
 
     /// The whole as a file; `remark` says what comes after a value, by its full name.
     pub fn file(&self, remark: &dyn Fn(&str) -> Option<String>) -> String {
-        let mut text = String::new();
+        let mut lines = Vec::new();
         if let Self::Table(entries) = self {
-            section(entries, "", "", remark, &mut text);
+            section(entries, "", "", remark, &mut lines);
         }
-        text
+        lines.push(String::new());
+        lines.join("\n")
     }
 
     fn tables(&self) -> Option<&[Printed]> {
@@ -64,41 +65,36 @@ fn section(
     header: &str,
     path: &str,
     remark: &dyn Fn(&str) -> Option<String>,
-    text: &mut String,
+    lines: &mut Vec<String>,
 ) {
-    let join = |at: &str, key: &str| {
-        if at.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{at}.{key}")
-        }
-    };
     for (key, value) in entries {
-        if *value == Printed::Absent || matches!(value, Printed::Table(_)) {
-            continue;
+        let is_section = matches!(value, Printed::Table(_)) || value.tables().is_some();
+        if *value != Printed::Absent && !is_section {
+            let remark = remark(&join(path, key)).map(|remark| format!("  # {remark}"));
+            let value = value.inline();
+            lines.push(format!("{key} = {value}{}", remark.unwrap_or_default()));
         }
-        if value.tables().is_some() {
-            continue;
-        }
-        text.push_str(&format!("{key} = {}", value.inline()));
-        if let Some(remark) = remark(&join(path, key)) {
-            text.push_str("  # ");
-            text.push_str(&remark);
-        }
-        text.push('\n');
     }
     for (key, value) in entries {
         let header = join(header, key);
+        let path = join(path, key);
         if let Printed::Table(entries) = value {
-            text.push_str(&format!("\n[{header}]\n"));
-            section(entries, &header, &join(path, key), remark, text);
+            lines.push(format!("\n[{header}]"));
+            section(entries, &header, &path, remark, lines);
         }
         for (index, item) in value.tables().unwrap_or_default().iter().enumerate() {
             if let Printed::Table(entries) = item {
-                text.push_str(&format!("\n[[{header}]]\n"));
-                let path = format!("{}[{index}]", join(path, key));
-                section(entries, &header, &path, remark, text);
+                lines.push(format!("\n[[{header}]]"));
+                section(entries, &header, &format!("{path}[{index}]"), remark, lines);
             }
         }
+    }
+}
+
+fn join(at: &str, key: &str) -> String {
+    if at.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{at}.{key}")
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::setting;
+use crate::setting::declare;
 
 /// A number of bytes, written `"16MiB"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +23,7 @@ const SIZES: [(&str, u64); 4] = [
     ("B", 1),
 ];
 
-setting::text!(
+declare::text!(
     Duration,
     "a duration",
     "30s",
@@ -44,7 +44,7 @@ setting::text!(
     }
 );
 
-setting::text!(
+declare::text!(
     Size,
     "a size",
     "16MiB",

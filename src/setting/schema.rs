@@ -1,7 +1,8 @@
 //! What every word of a config can do, and what keys there are.
 
+use crate::setting::fault::Reader;
 use crate::setting::print::Printed;
-use crate::setting::value::{Fault, Reader, Value};
+use crate::setting::value::Value;
 
 /// A type that can stand in a config.
 pub trait Setting: Sized {
@@ -17,6 +18,12 @@ pub trait Setting: Sized {
 
     /// Reads `value`; every fault goes to `reader`, and then there is nothing or what remains.
     fn read(value: &Value, reader: &mut Reader) -> Option<Self>;
+
+    /// What takes the place of a needed value that is wrong, so that what stands beside it can be
+    /// checked too. It is like no real value, and a config that holds one is never used.
+    fn stand_in() -> Option<Self> {
+        None
+    }
 
     /// How this value would stand in a file. Secrets show where they come from, not what they are.
     fn print(&self) -> Printed;
@@ -64,19 +71,4 @@ impl Shape {
             }
         }
     }
-}
-
-/// Reads `key` of `table` if it is there.
-pub fn offered<T: Setting>(table: &Value, key: &str, reader: &mut Reader) -> Option<T> {
-    T::read(table.find(key)?, reader)
-}
-
-/// Says that `key` of `table` must be there.
-pub fn missing<T: Setting>(table: &Value, key: &str, reader: &mut Reader) -> Option<T> {
-    let path = table.path_of(key);
-    if !reader.blames(&path) {
-        let fault = Fault::new(&path, &table.place, format!("`{key}` is missing"));
-        reader.push(fault.help(format!("add `{key} = {}`", T::EXAMPLE)));
-    }
-    None
 }

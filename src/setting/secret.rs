@@ -5,9 +5,10 @@ use std::path::Path;
 
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::setting::fault::{Fault, Reader};
 use crate::setting::print::Printed;
 use crate::setting::schema::{Setting, Shape};
-use crate::setting::value::{Fault, Kind, Place, Reader, Value, looks_secret};
+use crate::setting::value::{Kind, Place, Value, looks_secret};
 
 /// A text that is never printed: redacted in `Debug`, no `Display`, wiped on drop.
 #[derive(Clone, PartialEq, Eq)]
@@ -62,7 +63,11 @@ impl Setting for Secret {
                 return Some(from(text, Origin::Variable(name.clone())));
             }
             (Kind::Given(_), Place::Variable(_)) => {
-                reader.push(value.fault(format!("`{path}` is empty")));
+                reader.push(
+                    value
+                        .fault(format!("`{path}` is empty"))
+                        .help("unset it, or let it hold the secret"),
+                );
                 return None;
             }
             (Kind::Given(_), _) => {
@@ -96,6 +101,10 @@ impl Setting for Secret {
                 None
             }
         }
+    }
+
+    fn stand_in() -> Option<Self> {
+        Some(Self::new(""))
     }
 
     fn print(&self) -> Printed {

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use http::{HeaderName, Method};
 use ipnet::IpNet;
 
-use crate::setting;
+use crate::setting::declare;
+use crate::setting::fault::Reader;
 use crate::setting::listen;
 use crate::setting::print::Printed;
 use crate::setting::schema::{Setting, Shape};
-use crate::setting::value::{Kind, Place, Reader, Value, closest};
+use crate::setting::value::{Kind, Place, Value, closest, without_user};
 
 impl Setting for bool {
     const WHAT: &'static str = "true or false";
@@ -58,7 +59,7 @@ macro_rules! whole {
                 };
                 let Some(number) = number else {
                     let quoted = value.text().is_some_and(|text| text.parse::<i128>().is_ok());
-                    let help = if quoted { "take the quotes off" } else { "write a number without a unit" };
+                    let help = if quoted { "take the quotes off" } else { "write a whole number without a unit" };
                     reader.push(value.mismatch(Self::WHAT).help(help));
                     return None;
                 };
@@ -80,13 +81,7 @@ macro_rules! whole {
 
 whole!(u8, u32, u64);
 
-setting::text!(
-    String,
-    "a text",
-    "…",
-    |text| Ok(text.to_owned()),
-    String::clone
-);
+declare::text!(String, "a text", "…", |text| Ok(text.to_owned()), |text| without_user(text), stand_in: Some("…".to_owned()));
 
 impl Setting for PathBuf {
     const WHAT: &'static str = "a path";
@@ -111,7 +106,7 @@ impl Setting for PathBuf {
     }
 }
 
-setting::text!(
+declare::text!(
     SocketAddr,
     "an address and a port",
     "127.0.0.1:9180",
@@ -120,7 +115,7 @@ setting::text!(
     blank: true
 );
 
-setting::text!(
+declare::text!(
     IpNet,
     "a network",
     "10.0.0.0/8",
@@ -146,7 +141,7 @@ setting::text!(
     IpNet::to_string
 );
 
-setting::text!(
+declare::text!(
     HeaderName,
     "the name of a header",
     "X-Name",
@@ -173,7 +168,7 @@ fn canonical(name: &HeaderName) -> String {
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-setting::text!(
+declare::text!(
     Method,
     "a method",
     "GET",
@@ -247,11 +242,10 @@ impl<T: Setting> Setting for Vec<T> {
                 return None;
             }
             _ => {
-                let help = match value.text() {
-                    Some(_) => "put it in brackets",
-                    None => "write a list in brackets",
+                let help = match value.text().filter(|text| !text.is_empty()) {
+                    Some(_) => format!("put it in brackets: [{}]", value.found()),
+                    None => format!("write a list in brackets, such as [{}]", T::EXAMPLE),
                 };
-                let help = format!("{help}, such as [{}]", T::EXAMPLE);
                 reader.push(value.mismatch(Self::WHAT).help(help));
                 return None;
             }

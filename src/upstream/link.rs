@@ -52,9 +52,16 @@ where
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    pub(super) async fn new(stream: TcpStream, server: ServerId, pool: &Rc<Upstreams<B>>) -> Result<Self, Error> {
+    pub(super) async fn new(
+        stream: TcpStream,
+        server: ServerId,
+        pool: &Rc<Upstreams<B>>,
+    ) -> Result<Self, Error> {
         let heard = Rc::new(Cell::new(false));
-        let io = TokioIo::new(Io { stream, heard: Rc::clone(&heard) });
+        let io = TokioIo::new(Io {
+            stream,
+            heard: Rc::clone(&heard),
+        });
         let (send, connection) = http1::handshake(io).await?;
         Ok(Self {
             send,
@@ -88,7 +95,10 @@ where
             std::future::poll_fn(|cx| {
                 ended = ended || self.connection.as_mut().poll(cx).is_ready();
                 // Only the connection, polled above, can bring the answer on: no waker is needed.
-                if let Poll::Ready(result) = answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                if let Poll::Ready(result) = answer
+                    .as_mut()
+                    .poll(&mut Context::from_waker(Waker::noop()))
+                {
                     return Poll::Ready(Some(result));
                 }
                 self.timer.poll(cx).map(|()| None)
@@ -99,21 +109,42 @@ where
         let heard = self.heard.get();
         match result {
             Some(Ok(response)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                Err(Failure { error: Error::Switched, unsent: None, heard })
+                Err(Failure {
+                    error: Error::Switched,
+                    unsent: None,
+                    heard,
+                })
             }
-            Some(Ok(response)) => Ok(response.map(|incoming| Answer { incoming, link: Some(self), ended })),
+            Some(Ok(response)) => Ok(response.map(|incoming| Answer {
+                incoming,
+                link: Some(self),
+                ended,
+                failed: None,
+            })),
             Some(Err(mut failed)) => {
                 let unsent = failed.take_message();
-                Err(Failure { error: failed.into_error().into(), unsent, heard })
+                Err(Failure {
+                    error: failed.into_error().into(),
+                    unsent,
+                    heard,
+                })
             }
-            None => Err(Failure { error: Error::Late, unsent: None, heard }),
+            None => Err(Failure {
+                error: Error::Late,
+                unsent: None,
+                heard,
+            }),
         }
     }
 
     /// Puts the connection back if it can carry another request.
     fn rest(mut self) {
         // The waker of the task that ends here must not be left behind in an idle connection.
-        let ended = self.connection.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        let ended = self
+            .connection
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_ready();
         if !ended
             && self.send.is_ready()
             && let Some(pool) = self.pool.upgrade()
@@ -135,6 +166,8 @@ where
     link: Option<Link<B>>,
     /// The connection has ended; what it brought may still be unread.
     ended: bool,
+    /// Told at the next poll, so that what came before it is flushed to the client first.
+    failed: Option<Error>,
 }
 
 impl<B> Answer<B>
@@ -147,7 +180,9 @@ where
         if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(&mut idle) {
             return Poll::Ready(frame.map(|frame| frame.map_err(Error::from)));
         }
-        let Some(link) = &mut self.link else { return Poll::Ready(None) };
+        let Some(link) = &mut self.link else {
+            return Poll::Ready(None);
+        };
         if !self.ended {
             self.ended = link.connection.as_mut().poll(cx).is_ready();
         }
@@ -169,23 +204,33 @@ where
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let answer = self.get_mut();
+        if let Some(error) = answer.failed.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let frame = ready!(answer.next(cx));
         if let Some(link) = &answer.link {
             link.timer.clear();
         }
-        match &frame {
-            Some(Ok(_)) => {}
-            Some(Err(_)) => answer.link = None,
-            None if answer.ended => answer.link = None,
+        match frame {
+            Some(Ok(frame)) => Poll::Ready(Some(Ok(frame))),
+            Some(Err(error)) => {
+                answer.link = None;
+                answer.failed = Some(error);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
             None => {
-                if let Some(link) = answer.link.take() {
+                if let Some(link) = answer.link.take().filter(|_| !answer.ended) {
                     link.rest();
                 }
+                Poll::Ready(None)
             }
         }
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -220,7 +265,11 @@ struct Io {
 }
 
 impl AsyncRead for Io {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let io = self.get_mut();
         let before = buffer.filled().len();
         ready!(Pin::new(&mut io.stream).poll_read(cx, buffer))?;
@@ -232,7 +281,11 @@ impl AsyncRead for Io {
 }
 
 impl AsyncWrite for Io {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
     }
 

@@ -15,6 +15,9 @@ use tokio::net::TcpStream;
 use crate::deadline::{TICK, Wheel};
 use crate::upstream::{Error, IDLE, Link, Patience, ServerId, Servers};
 
+/// A connection, and the tick at which it became idle.
+type Idle<B> = (u64, Link<B>);
+
 /// The upstream connections of one worker.
 pub struct Upstreams<B>
 where
@@ -23,8 +26,8 @@ where
     servers: Arc<Servers>,
     patience: Patience,
     wheel: Wheel,
-    /// For each server its idle connections, and when they became idle.
-    idle: RefCell<Vec<Vec<(u64, Link<B>)>>>,
+    /// For each server its idle connections.
+    idle: RefCell<Vec<Vec<Idle<B>>>>,
     turn: Cell<usize>,
 }
 
@@ -36,7 +39,13 @@ where
     /// No connections yet.
     pub fn new(servers: Arc<Servers>, patience: Patience, wheel: Wheel) -> Rc<Self> {
         let idle = RefCell::new((0..servers.len()).map(|_| Vec::new()).collect());
-        Rc::new(Self { servers, patience, wheel, idle, turn: Cell::new(0) })
+        Rc::new(Self {
+            servers,
+            patience,
+            wheel,
+            idle,
+            turn: Cell::new(0),
+        })
     }
 
     /// A connection to `server`: the one that became idle last, or a new one.
@@ -59,7 +68,10 @@ where
             }
         }
         let name = self.servers.name(server);
-        Err(failure.map_or_else(|| Error::Unresolved(name.clone()), |error| Error::Unreachable(name.clone(), error)))
+        Err(failure.map_or_else(
+            || Error::Unresolved(name.clone()),
+            |error| Error::Unreachable(name.clone(), error),
+        ))
     }
 
     async fn dial(&self, address: SocketAddr) -> io::Result<TcpStream> {
@@ -79,7 +91,11 @@ where
     }
 
     fn take(&self, server: ServerId) -> Option<Link<B>> {
-        self.idle.borrow_mut().get_mut(server.0)?.pop().map(|(_, link)| link)
+        self.idle
+            .borrow_mut()
+            .get_mut(server.0)?
+            .pop()
+            .map(|(_, link)| link)
     }
 
     /// Keeps `link` for the next request.

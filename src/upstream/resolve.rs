@@ -29,12 +29,23 @@ impl Servers {
     /// The id of `host:port`, which is added where it is new. IPv6 addresses may have brackets.
     pub fn add(&mut self, host: &str, port: u16) -> ServerId {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        if let Some(known) = self.0.iter().position(|server| server.host == bare && server.port == port) {
+        if let Some(known) = self
+            .0
+            .iter()
+            .position(|server| server.host == bare && server.port == port)
+        {
             return ServerId(known);
         }
-        let literal: Vec<SocketAddr> =
-            bare.parse::<IpAddr>().map(|address| SocketAddr::new(address, port)).into_iter().collect();
-        self.0.push(Server { host: bare.to_owned(), port, addresses: RwLock::new(literal.into()) });
+        let literal: Vec<SocketAddr> = bare
+            .parse::<IpAddr>()
+            .map(|address| SocketAddr::new(address, port))
+            .into_iter()
+            .collect();
+        self.0.push(Server {
+            host: bare.to_owned(),
+            port,
+            addresses: RwLock::new(literal.into()),
+        });
         ServerId(self.0.len() - 1)
     }
 
@@ -50,18 +61,32 @@ impl Servers {
 
     /// The addresses that `server` had at the last look-up.
     pub(super) fn addresses(&self, server: ServerId) -> Arc<[SocketAddr]> {
-        let Some(server) = self.0.get(server.0) else { return Arc::new([]) };
-        Arc::clone(&server.addresses.read().unwrap_or_else(PoisonError::into_inner))
+        let Some(server) = self.0.get(server.0) else {
+            return Arc::new([]);
+        };
+        Arc::clone(
+            &server
+                .addresses
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// `host:port`, for messages.
     pub(super) fn name(&self, server: ServerId) -> String {
-        self.0.get(server.0).map(|server| format!("{}:{}", server.host, server.port)).unwrap_or_default()
+        self.0
+            .get(server.0)
+            .map(|server| format!("{}:{}", server.host, server.port))
+            .unwrap_or_default()
     }
 
     /// Looks every name up once. A name that cannot be looked up keeps its last good answer.
     pub async fn look_up(&self) {
-        for server in self.0.iter().filter(|server| server.host.parse::<IpAddr>().is_err()) {
+        for server in self
+            .0
+            .iter()
+            .filter(|server| server.host.parse::<IpAddr>().is_err())
+        {
             server.look_up().await;
         }
     }
@@ -77,13 +102,24 @@ impl Servers {
 
 impl Server {
     async fn look_up(&self) {
-        let answer = tokio::time::timeout(LOOKUP, tokio::net::lookup_host((self.host.as_str(), self.port))).await;
+        let answer = tokio::time::timeout(
+            LOOKUP,
+            tokio::net::lookup_host((self.host.as_str(), self.port)),
+        )
+        .await;
         let found: Vec<SocketAddr> = match answer {
             Ok(Ok(found)) => found.collect(),
-            Ok(Err(error)) => return tracing::warn!(host = self.host, %error, "cannot look an upstream up"),
-            Err(_) => return tracing::warn!(host = self.host, "looking an upstream up takes too long"),
+            Ok(Err(error)) => {
+                return tracing::warn!(host = self.host, %error, "cannot look an upstream up");
+            }
+            Err(_) => {
+                return tracing::warn!(host = self.host, "looking an upstream up takes too long");
+            }
         };
-        let mut addresses = self.addresses.write().unwrap_or_else(PoisonError::into_inner);
+        let mut addresses = self
+            .addresses
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if !found.is_empty() && **addresses != *found {
             *addresses = found.into();
         }
@@ -101,10 +137,18 @@ mod tests {
         let name = servers.add("localhost", 81);
         let nowhere = servers.add("nowhere.invalid", 82);
         assert_eq!(servers.add("localhost", 81), name);
-        assert_eq!(servers.addresses(literal)[..], ["[::1]:80".parse().unwrap()]);
+        assert_eq!(
+            servers.addresses(literal)[..],
+            ["[::1]:80".parse().unwrap()]
+        );
         assert!(servers.addresses(name).is_empty());
         servers.look_up().await;
-        assert!(servers.addresses(name).iter().all(|address| address.port() == 81 && address.ip().is_loopback()));
+        assert!(
+            servers
+                .addresses(name)
+                .iter()
+                .all(|address| address.port() == 81 && address.ip().is_loopback())
+        );
         assert!(!servers.addresses(name).is_empty());
         assert!(servers.addresses(nowhere).is_empty());
     }

@@ -63,11 +63,20 @@ impl Bed {
 
     /// In front of `upstream`.
     pub fn around(upstream: Upstream, top: &str, routes: &str) -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let mock = runtime.block_on(Mock::start(Options::default())).unwrap();
         let config = config(&mock.url(), &upstream.url(), top, routes);
         let gateway = Gateway::start(&config).unwrap();
-        Self { mock, upstream, gateway, runtime }
+        Self {
+            mock,
+            upstream,
+            gateway,
+            runtime,
+        }
     }
 
     /// Where the gateway listens.
@@ -92,7 +101,12 @@ impl Bed {
         if !token.is_empty() {
             headers.push(("Authorization", &bearer));
         }
-        self.send("POST", &format!("/wxgate/{endpoint}"), &headers, body.to_string().as_bytes())
+        self.send(
+            "POST",
+            &format!("/wxgate/{endpoint}"),
+            &headers,
+            body.to_string().as_bytes(),
+        )
     }
 
     /// A token of the user `openid`.
@@ -105,22 +119,53 @@ impl Bed {
 
     /// `GET path` with `token`.
     pub fn get(&self, path: &str, token: &str) -> Reply {
-        self.send("GET", path, &[("Authorization", &format!("Bearer {token}"))], b"")
+        self.send(
+            "GET",
+            path,
+            &[("Authorization", &format!("Bearer {token}"))],
+            b"",
+        )
     }
 }
 
 /// The config of a test.
 pub fn config(wechat: &str, upstream: &str, top: &str, routes: &str) -> Config {
-    let (keys, sections) = top.split_at(top.find('[').filter(|at| top[..*at].trim().is_empty() || top[..*at].ends_with('\n')).unwrap_or(top.len()));
-    let listen = if keys.contains("listen") { "" } else { "listen = [\"127.0.0.1:0\"]\n" };
-    let workers = if keys.contains("workers") { "" } else { "workers = 2\n" };
-    let admin = if sections.contains("[admin]") { "" } else { "[admin]\nlisten = \"\"\n" };
-    let log = if sections.contains("[log]") { "" } else { "[log]\naccess = false\n" };
-    let api = if sections.contains("[wechat]") { "" } else { "[wechat]\napi = [\"{wechat}\"]\n" };
+    let (keys, sections) = top.split_at(
+        top.find('[')
+            .filter(|at| top[..*at].trim().is_empty() || top[..*at].ends_with('\n'))
+            .unwrap_or(top.len()),
+    );
+    let listen = if keys.contains("listen") {
+        ""
+    } else {
+        "listen = [\"127.0.0.1:0\"]\n"
+    };
+    let workers = if keys.contains("workers") {
+        ""
+    } else {
+        "workers = 2\n"
+    };
+    let admin = if sections.contains("[admin]") {
+        ""
+    } else {
+        "[admin]\nlisten = \"\"\n"
+    };
+    let log = if sections.contains("[log]") {
+        ""
+    } else {
+        "[log]\naccess = false\n"
+    };
+    let api = if sections.contains("[wechat]") {
+        ""
+    } else {
+        "[wechat]\napi = [\"{wechat}\"]\n"
+    };
     let app = if sections.contains("[[app]]") {
         String::new()
     } else {
-        format!("[[app]]\nappid = \"{APPID}\"\nsecret = {{ file = \"tests/fixtures/app-secret\" }}\n")
+        format!(
+            "[[app]]\nappid = \"{APPID}\"\nsecret = {{ file = \"tests/fixtures/app-secret\" }}\n"
+        )
     };
     let text = format!("{keys}{listen}{workers}{sections}\n{admin}{log}{api}{app}{routes}")
         .replace("{upstream}", upstream)

@@ -1,6 +1,7 @@
 //! Connections between requests: pipelined, parked, slow, and too many.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::harness::{Bed, Client};
@@ -22,11 +23,19 @@ fn pass(bed: &Bed, time: Duration) {
 fn pipelined_requests_are_all_answered_in_order() {
     let upstream = crate::harness::Upstream::answering(|seen, stream| {
         let target = seen.target().to_owned();
-        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{target}", target.len()).is_ok()
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{target}",
+            target.len()
+        )
+        .is_ok()
     });
     let bed = Bed::around(upstream, "", PUBLIC);
     let mut client = bed.client();
-    let all: String = (0..200).map(|number| format!("GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n")).collect();
+    let mut all = String::new();
+    for number in 0..200 {
+        write!(all, "GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    }
     // In pieces that end in the middle of heads.
     for piece in all.as_bytes().chunks(97) {
         client.write(piece);
@@ -76,8 +85,13 @@ fn a_byte_a_tick_does_not_hold_a_slot() {
             pass(&bed, PARKED);
         }
         let start = Instant::now();
-        client.stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-        let mut bytes = b"GET / HTTP/1.1\r\nX-Slow: ".iter().chain(std::iter::repeat(&b'x'));
+        client
+            .stream
+            .set_read_timeout(Some(Duration::from_millis(100)))
+            .unwrap();
+        let mut bytes = b"GET / HTTP/1.1\r\nX-Slow: "
+            .iter()
+            .chain(std::iter::repeat(&b'x'));
         let mut answer = Vec::new();
         while start.elapsed() < Duration::from_secs(8) {
             client.write(&[*bytes.next().unwrap()]);
@@ -90,9 +104,15 @@ fn a_byte_a_tick_does_not_hold_a_slot() {
             }
         }
         let took = start.elapsed();
-        assert!(took > Duration::from_millis(900) && took < Duration::from_secs(5), "{took:?}");
+        assert!(
+            took > Duration::from_millis(900) && took < Duration::from_secs(5),
+            "{took:?}"
+        );
         let answer = String::from_utf8_lossy(&answer);
-        assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("\"request_timeout\""), "{answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 408 ") && answer.contains("\"request_timeout\""),
+            "{answer}"
+        );
     }
 }
 
@@ -120,7 +140,10 @@ fn one_connection_too_many_is_told_so() {
     drop(held.pop());
     let start = Instant::now();
     while bed.client().send("GET", "/", &[], b"").status != 200 {
-        assert!(start.elapsed() < Duration::from_secs(10), "a place is free again");
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "a place is free again"
+        );
     }
 }
 
@@ -130,19 +153,29 @@ fn a_drain_ends_idle_connections_and_waits_for_the_rest() {
     let wait = std::sync::Mutex::new(wait);
     let upstream = crate::harness::Upstream::answering(move |_, stream| {
         let _ = wait.lock().unwrap().recv_timeout(Duration::from_secs(20));
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone").is_ok()
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
+            .is_ok()
     });
     let bed = Bed::around(upstream, "", PUBLIC);
     let (mut idle, mut busy) = (bed.client(), bed.client());
     let address = bed.address();
     busy.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     bed.upstream.wait_for(1);
-    let Bed { gateway, upstream, mock, runtime } = bed;
+    let Bed {
+        gateway,
+        upstream,
+        mock,
+        runtime,
+    } = bed;
     let draining = std::thread::spawn(move || gateway.drain());
     assert!(idle.is_closed());
     go.send(()).unwrap();
     let reply = busy.reply(false);
-    assert_eq!((reply.text().as_str(), reply.header("connection")), ("done", Some("close")));
+    assert_eq!(
+        (reply.text().as_str(), reply.header("connection")),
+        ("done", Some("close"))
+    );
     assert!(draining.join().unwrap(), "all of it ended by itself");
     assert!(std::net::TcpStream::connect(address).is_err());
     drop((upstream, mock, runtime));

@@ -3,7 +3,17 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    unreachable_pub
+    clippy::format_push_string,
+    unreachable_pub,
+    reason = "a test that cannot go on says so by a panic"
 )]
 
+mod cli;
+mod config;
+mod harness;
+mod image;
+mod journey;
+mod keep_alive;
+mod services;
+mod streaming;
 mod tidy;

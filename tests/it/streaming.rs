@@ -11,13 +11,18 @@ const PUBLIC: &str = "[[route]]\npath = \"/\"\nrequire = \"none\"\nto = \"{upstr
 
 /// 64 KiB in which every byte tells where it is.
 fn pattern() -> Vec<u8> {
-    (0..65_536_u32).map(|at| u8::try_from((at * 7 + at / 251) % 256).unwrap()).collect()
+    (0..65_536_u32)
+        .map(|at| u8::try_from((at * 7 + at / 251) % 256).unwrap())
+        .collect()
 }
 
 /// The memory of this process that is in use, in KiB.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS"))
+        .unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
@@ -39,11 +44,13 @@ fn growth(work: impl FnOnce()) -> u64 {
 
 fn gibibyte() -> Upstream {
     Upstream::connecting(|stream, _| {
-        let mut room = [0; 65_536];
+        let mut room = vec![0; 65_536];
         let length = stream.read(&mut room).unwrap_or(0);
         let head = String::from_utf8_lossy(&room[..length]).into_owned();
         if head.starts_with("GET") {
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(
+                b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\nConnection: close\r\n\r\n",
+            );
             let part = pattern();
             for _ in 0..16_384 {
                 if stream.write_all(&part).is_err() {
@@ -58,7 +65,9 @@ fn gibibyte() -> Upstream {
                     Ok(read) => left -= read,
                 }
             }
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nwhole");
+            let _ = stream.write_all(
+                b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nwhole",
+            );
         }
     })
 }
@@ -82,8 +91,8 @@ fn a_gibibyte_goes_down_and_up_in_flat_memory() {
                 bytes = &bytes[end + 4..];
                 head = false;
             }
-            for byte in bytes.iter().step_by(4_093) {
-                let at = total + (byte as *const u8 as usize - bytes.as_ptr() as usize);
+            for (at, byte) in bytes.iter().enumerate().step_by(4_093) {
+                let at = total + at;
                 assert_eq!(*byte, part[at % part.len()], "at {at}");
             }
             total += bytes.len();
@@ -105,10 +114,17 @@ fn a_gibibyte_goes_down_and_up_in_flat_memory() {
 
 #[test]
 fn a_slow_reader_gets_all_of_16_megabytes() {
-    let upstream = Upstream::answering(|_, stream| {
+    let upstream = Upstream::answering(|seen, stream| {
         let part = pattern();
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 16777216\r\n\r\n").is_ok()
-            && (0..256).all(|_| stream.write_all(&part).is_ok())
+        let parts = if seen.line.starts_with("HEAD") {
+            0
+        } else {
+            256
+        };
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 16777216\r\n\r\n")
+            .is_ok()
+            && (0..parts).all(|_| stream.write_all(&part).is_ok())
     });
     let bed = Bed::around(upstream, "", PUBLIC);
     let mut client = bed.client();
@@ -123,7 +139,11 @@ fn a_slow_reader_gets_all_of_16_megabytes() {
             assert_eq!(other.reply(true).status, 200);
         }
         let reply = client.reply(false);
-        assert!(reply.whole && reply.body.len() == 16 << 20, "round {round}: {}", reply.body.len());
+        assert!(
+            reply.whole && reply.body.len() == 16 << 20,
+            "round {round}: {}",
+            reply.body.len()
+        );
         assert!(reply.body.chunks(65_536).all(|part| part == pattern()));
     }
 }
@@ -133,10 +153,12 @@ fn a_client_that_stops_reading_stops_the_upstream() {
     let (sent, progress) = mpsc::channel();
     let upstream = Upstream::connecting(move |stream, _| {
         let _ = stream.read(&mut [0; 1024]);
-        stream.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
+        stream
+            .set_write_timeout(Some(Duration::from_secs(2)))
+            .unwrap();
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 268435456\r\n\r\n");
         let mut total = 0_usize;
-        while let Ok(written) = stream.write(&[7; 65_536]) {
+        while let Ok(written) = stream.write(&pattern()) {
             total += written;
             if written == 0 || total >= 256 << 20 {
                 break;
@@ -148,7 +170,10 @@ fn a_client_that_stops_reading_stops_the_upstream() {
     let mut client = bed.client();
     client.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     let total = progress.recv_timeout(Duration::from_secs(20)).unwrap();
-    assert!(total < 64 << 20, "the upstream could send {total} bytes that nobody read");
+    assert!(
+        total < 64 << 20,
+        "the upstream could send {total} bytes that nobody read"
+    );
 }
 
 #[test]
@@ -193,7 +218,10 @@ fn an_answer_without_a_length_ends_with_its_connection() {
     });
     let bed = Bed::around(upstream, "", PUBLIC);
     let reply = bed.client().send("GET", "/", &[], b"");
-    assert_eq!((reply.text().as_str(), reply.whole), ("until the end", true));
+    assert_eq!(
+        (reply.text().as_str(), reply.whole),
+        ("until the end", true)
+    );
 }
 
 #[test]
@@ -205,7 +233,12 @@ fn an_early_answer_to_an_upload_reaches_the_client() {
         ("/public/upload", "", 413, "body_too_large"),
     ] {
         let mut client = bed.client();
-        client.write(format!("POST {path} HTTP/1.1\r\nHost: a\r\n{headers}Content-Length: 104857600\r\n\r\n").as_bytes());
+        client.write(
+            format!(
+                "POST {path} HTTP/1.1\r\nHost: a\r\n{headers}Content-Length: 104857600\r\n\r\n"
+            )
+            .as_bytes(),
+        );
         let mut sending = client.stream.try_clone().unwrap();
         let sender = std::thread::spawn(move || {
             let part = vec![1; 65_536];
@@ -229,14 +262,18 @@ fn a_body_without_a_length_is_counted() {
         client.write(b"\r\n");
     }
     let reply = client.reply(false);
-    assert_eq!((reply.status, reply.code().as_str()), (413, "body_too_large"));
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (413, "body_too_large")
+    );
 }
 
 #[test]
 fn a_chunked_body_arrives_as_it_was_sent() {
     let bed = Bed::with("", PUBLIC);
     let mut client = bed.client();
-    client.write(b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    client
+        .write(b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
     client.write(b"1\r\n \r\n5\r\nworld\r\n0\r\n\r\n");
     assert_eq!(client.reply(false).status, 200);
     let seen = bed.upstream.last();
@@ -249,7 +286,8 @@ fn parts_of_an_answer_flow_as_they_come() {
     let (go, wait) = mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);
     let upstream = Upstream::answering(move |_, stream| {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nfirst \r\n");
+        let _ = stream
+            .write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nfirst \r\n");
         let _ = wait.lock().unwrap().recv_timeout(Duration::from_secs(20));
         stream.write_all(b"6\r\nsecond\r\n0\r\n\r\n").is_ok()
     });
@@ -296,13 +334,15 @@ fn a_client_that_takes_nothing_is_cut_off() {
     let upstream = Upstream::connecting(move |stream, _| {
         let _ = stream.read(&mut [0; 1024]);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 268435456\r\n\r\n");
-        while stream.write_all(&[7; 65_536]).is_ok() {}
+        while stream.write_all(&pattern()).is_ok() {}
         let _ = gone.send(());
     });
     let bed = Bed::around(upstream, "[timeouts]\nstream = \"300ms\"\n", PUBLIC);
     let mut client = bed.client();
     client.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    cancelled.recv_timeout(Duration::from_secs(20)).expect("the upstream's connection ends");
+    cancelled
+        .recv_timeout(Duration::from_secs(20))
+        .expect("the upstream's connection ends");
 }
 
 #[test]

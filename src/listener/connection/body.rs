@@ -77,7 +77,10 @@ impl Exchange {
     }
 
     pub(in crate::listener) fn carry<B>(self, body: B) -> ResponseBody<B> {
-        ResponseBody { body, _exchange: self }
+        ResponseBody {
+            body,
+            _exchange: self,
+        }
     }
 }
 

@@ -24,7 +24,11 @@ pub(in crate::listener) struct Io {
 
 impl Io {
     pub(in crate::listener) fn new(stream: TcpStream, state: Rc<State>) -> Self {
-        Self { stream, prefix: Bytes::new(), state }
+        Self {
+            stream,
+            prefix: Bytes::new(),
+            state,
+        }
     }
 
     pub(in crate::listener) fn with_prefix(mut self, prefix: Bytes) -> Self {
@@ -43,7 +47,11 @@ impl Io {
 }
 
 impl AsyncRead for Io {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let io = self.get_mut();
         if io.prefix.has_remaining() {
             let length = io.prefix.len().min(buffer.remaining());
@@ -61,7 +69,11 @@ impl AsyncRead for Io {
 }
 
 impl AsyncWrite for Io {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let io = self.get_mut();
         let written = Pin::new(&mut io.stream).poll_write(cx, bytes);
         io.state.wrote(written.is_ready());
@@ -96,4 +108,3 @@ impl AsyncWrite for Io {
         Poll::Ready(Ok(()))
     }
 }
-

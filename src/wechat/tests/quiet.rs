@@ -1,9 +1,13 @@
 //! What the log hears, and what it must never hear.
 
 use std::io::Write;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use super::*;
+use super::server::{Say, Server};
+use super::setup::{APPID, KEY, PHONE, SECRET, SIGNED_IN, TOKEN};
+use super::setup::{client, config, login, nowhere, phone};
+use crate::wechat::Error;
 
 /// All that is logged in this thread, at every level.
 #[derive(Clone, Default)]
@@ -91,12 +95,12 @@ async fn no_way_to_fail_prints_a_secret() {
         let server = server.await;
         let mut config = config(&[&server]);
         config.timeout = Duration::from_millis(200);
-        let client = client(&config);
-        let (user, number) = (login(&client).await, phone(&client).await);
-        printed.push(format!("{client:?} {user:?} {number:?}"));
+        let found = client(&config);
+        let (user, number) = (login(&found).await, phone(&found).await);
+        printed.push(format!("{found:?} {user:?} {number:?}"));
         config.api = vec![nowhere().await];
-        let client = super::client(&config);
-        printed.push(format!("{:?}", login(&client).await));
+        let lost = client(&config);
+        printed.push(format!("{:?}", login(&lost).await));
     }
     let server = Server::always(echo).await;
     let client = client(&config(&[&server]));

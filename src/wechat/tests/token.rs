@@ -1,8 +1,17 @@
 //! Calls that show an access token.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use super::*;
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use super::server::{Say, Server};
+use super::setup::{APPID, KEY, PHONE, SECRET, SIGNED_IN, TOKEN};
+use super::setup::{appid, client, config, login, openid, phone};
+use crate::auth::SessionKey;
+use crate::wechat::Error;
+use crate::wechat::access_token::{Fresh, Token};
 
 const PHONE_PATH: &str = "getuserphonenumber";
 const TOKEN_PATH: &str = "stable_token";

@@ -26,7 +26,10 @@ pub struct Reply {
 impl Reply {
     /// The value of the header `name`, which must not stand there twice.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut found = self.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
+        let mut found = self
+            .headers
+            .iter()
+            .filter(|(n, _)| n.eq_ignore_ascii_case(name));
         let value = found.next().map(|(_, value)| value.as_str());
         assert!(found.next().is_none(), "{name} stands twice");
         value
@@ -37,7 +40,8 @@ impl Reply {
     }
 
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     /// The word of a refusal.
@@ -59,13 +63,25 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: Vec::new() }
+        Self {
+            stream,
+            buffer: Vec::new(),
+        }
     }
 
     /// Sends a request with `Host` and, where there is a body, `Content-Length`, and reads the answer.
-    pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+    pub fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
         let mut head = format!("{method} {path} HTTP/1.1\r\n");
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        if !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+        {
             head.push_str("Host: gateway.test\r\n");
         }
         for (name, value) in headers {
@@ -102,21 +118,40 @@ impl Client {
                 break at;
             }
             if !self.more() {
-                assert!(self.buffer.is_empty(), "half a head: {:?}", String::from_utf8_lossy(&self.buffer));
+                assert!(
+                    self.buffer.is_empty(),
+                    "half a head: {:?}",
+                    String::from_utf8_lossy(&self.buffer)
+                );
                 return None;
             }
         };
         let head = String::from_utf8(self.buffer.drain(..end + 4).collect()).unwrap();
         let mut lines = head.trim_end().split("\r\n");
-        let status: u16 = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let status: u16 = lines
+            .next()
+            .unwrap()
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap();
         let headers: Vec<(String, String)> = lines
-            .map(|line| line.split_once(": ").unwrap_or((line.trim_end_matches(':'), "")))
+            .map(|line| {
+                line.split_once(": ")
+                    .unwrap_or((line.trim_end_matches(':'), ""))
+            })
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         if status == 100 {
             return self.try_reply(head_only);
         }
-        let mut reply = Reply { status, headers, body: Vec::new(), whole: true };
+        let mut reply = Reply {
+            status,
+            headers,
+            body: Vec::new(),
+            whole: true,
+        };
         if head_only || status == 204 || status == 304 {
             return Some(reply);
         }
@@ -137,7 +172,9 @@ impl Client {
     fn chunks(&mut self) -> (Vec<u8>, bool) {
         let mut body = Vec::new();
         loop {
-            let Some(line) = self.line() else { return (body, false) };
+            let Some(line) = self.line() else {
+                return (body, false);
+            };
             let length = usize::from_str_radix(line.split(';').next().unwrap().trim(), 16).unwrap();
             if length == 0 {
                 loop {
@@ -173,7 +210,7 @@ impl Client {
 
     /// Reads what has come; `false` at the end.
     pub fn more(&mut self) -> bool {
-        let mut room = [0; 65_536];
+        let mut room = vec![0; 65_536];
         match self.stream.read(&mut room) {
             Ok(0) => false,
             Ok(length) => {
@@ -192,5 +229,7 @@ impl Client {
 }
 
 pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }

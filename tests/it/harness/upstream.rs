@@ -26,9 +26,16 @@ pub struct Seen {
 impl Seen {
     /// The value of the header `name`, which must not stand there twice.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut found = self.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
+        let mut found = self
+            .headers
+            .iter()
+            .filter(|(n, _)| n.eq_ignore_ascii_case(name));
         let value = found.next().map(|(_, value)| value.as_str());
-        assert!(found.next().is_none(), "{name} stands twice: {:?}", self.headers);
+        assert!(
+            found.next().is_none(),
+            "{name} stands twice: {:?}",
+            self.headers
+        );
         value
     }
 
@@ -61,7 +68,9 @@ impl Upstream {
     }
 
     /// Lets `answer` write the answer to each whole request; `false` closes the connection.
-    pub fn answering(answer: impl Fn(&Seen, &mut TcpStream) -> bool + Send + Sync + 'static) -> Self {
+    pub fn answering(
+        answer: impl Fn(&Seen, &mut TcpStream) -> bool + Send + Sync + 'static,
+    ) -> Self {
         Self::connecting(move |stream, record| {
             let mut buffer = Vec::new();
             while let Some(seen) = request(stream, &mut buffer) {
@@ -74,7 +83,9 @@ impl Upstream {
     }
 
     /// Lets `serve` do what it likes with each connection.
-    pub fn connecting(serve: impl Fn(&mut TcpStream, &dyn Fn(Seen)) + Send + Sync + 'static) -> Self {
+    pub fn connecting(
+        serve: impl Fn(&mut TcpStream, &dyn Fn(Seen)) + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let record = Arc::new(Record::default());
@@ -121,7 +132,11 @@ impl Upstream {
     /// Waits until there are `count` requests.
     pub fn wait_for(&self, count: usize) -> Vec<Seen> {
         let seen = self.record.seen.lock().unwrap();
-        let (seen, late) = self.record.came.wait_timeout_while(seen, PATIENCE, |seen| seen.len() < count).unwrap();
+        let (seen, late) = self
+            .record
+            .came
+            .wait_timeout_while(seen, PATIENCE, |seen| seen.len() < count)
+            .unwrap();
         assert!(!late.timed_out(), "{} of {count} requests came", seen.len());
         seen.clone()
     }
@@ -149,9 +164,16 @@ pub fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
     };
     let head = String::from_utf8_lossy(&buffer.drain(..end + 4).collect::<Vec<u8>>()).into_owned();
     let mut lines = head.trim_end_matches("\r\n").split("\r\n");
-    let mut seen = Seen { line: lines.next()?.to_owned(), headers: lines.map(pair).collect(), ..Seen::default() };
+    let mut seen = Seen {
+        line: lines.next()?.to_owned(),
+        headers: lines.map(pair).collect(),
+        ..Seen::default()
+    };
     if let Some(length) = seen.header("content-length") {
-        assert!(seen.header("transfer-encoding").is_none(), "two framings: {seen:?}");
+        assert!(
+            seen.header("transfer-encoding").is_none(),
+            "two framings: {seen:?}"
+        );
         let length: usize = length.parse().unwrap();
         while buffer.len() < length {
             more(stream, buffer)?;
@@ -195,7 +217,7 @@ fn line(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
 }
 
 fn more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
-    let mut room = [0; 65_536];
+    let mut room = vec![0; 65_536];
     match stream.read(&mut room) {
         Ok(0) | Err(_) => None,
         Ok(length) => {

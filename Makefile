@@ -1,0 +1,89 @@
+# `make test` does everything; `make help` lists the rest.
+
+DENY := 0.20.2
+
+# The tests run what the image ships: a binary that stands alone (see Dockerfile).
+# One target and one set of flags for every step, so that nothing is built twice.
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+ifneq (,$(findstring linux-gnu,$(HOST)))
+FLAGS := CARGO_TARGET_$(shell echo $(HOST) | tr 'a-z-' 'A-Z_')_RUSTFLAGS
+ALONE := CARGO_BUILD_TARGET=$(HOST) $(FLAGS)="-C target-feature=+crt-static"
+endif
+
+CARGO := $(ALONE) cargo
+TOOLS := $(CURDIR)/.tools
+DENY_BIN := $(TOOLS)/cargo-deny-$(DENY)/bin/cargo-deny
+PROFILE := dist
+
+.DEFAULT_GOAL := help
+.PHONY: help test packages tools fmt lint docs unit deny audit demo bench image image-root clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+test: tools fmt lint docs unit deny ## everything that must hold, tools included
+
+packages:
+	@missing=; \
+	command -v cc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
+	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	[ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$$missing ca-certificates"; \
+	[ -z "$$missing" ] && exit 0; \
+	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+	$$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends $$missing
+
+tools: packages $(TOOLS)/python/done $(TOOLS)/node/done $(DENY_BIN) ## what the tests need, put into .tools
+
+# Unoptimised: built once and used for seconds.
+$(DENY_BIN):
+	cargo install --quiet --locked --debug --no-default-features --version $(DENY) \
+	  --root $(TOOLS)/cargo-deny-$(DENY) --target-dir $(TOOLS)/build cargo-deny
+	rm -rf $(TOOLS)/build
+
+$(TOOLS)/python/done: tests/upstreams/flask/requirements.txt
+	python3 -m venv --clear $(TOOLS)/python
+	$(TOOLS)/python/bin/pip install --quiet --requirement $<
+	touch $@
+
+$(TOOLS)/node/done: tests/upstreams/express/package-lock.json
+	mkdir -p $(TOOLS)/node
+	cp $(<D)/package.json $(<D)/package-lock.json $(TOOLS)/node
+	npm ci --prefix $(TOOLS)/node --no-audit --no-fund --loglevel=error
+	touch $@
+
+fmt: ## formatting
+	cargo fmt --check
+
+lint: ## clippy, no warning allowed
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+docs: ## the code's own documentation, no warning allowed
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+
+unit: ## all tests (needs `make tools` once)
+	$(CARGO) test --locked
+
+deny: $(DENY_BIN) ## licences, bans and sources of what stands under us
+	$(DENY_BIN) --locked check bans licenses sources
+
+audit: $(DENY_BIN) ## known vulnerabilities of what stands under us; downloads the list of them
+	$(DENY_BIN) --locked check advisories
+
+demo: ## the product in a minute
+	cargo run --release -- demo
+
+bench: ## CPU per request beside nginx
+	cargo build --locked --profile dist
+	bench/nginx-compare.sh target/dist/wxgate
+
+image: ## the container image
+	docker build --tag wxgate .
+
+image-root: ## the image's content, in target/image-root
+	$(CARGO) build --locked --profile $(PROFILE) --bin wxgate
+	rm -rf target/image-root
+	deploy/image-root.sh target/$(HOST)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/wxgate target/image-root
+
+clean: ## what was built and installed here
+	rm -rf target .tools

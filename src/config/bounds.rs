@@ -1,0 +1,192 @@
+//! Sizes, waits and names that nobody can live with.
+
+use std::net::SocketAddr;
+
+use crate::config::address::normal_path;
+use crate::config::check::Checks;
+use crate::setting::{ListenAddress, Size};
+use crate::{endpoint, listener, session};
+
+/// Sizes and waits that nobody can live with.
+pub(super) fn listeners(
+    checks: &mut Checks<'_>,
+    workers: u32,
+    limits: &listener::Limits,
+    timeouts: &listener::Timeouts,
+) {
+    if workers > 1024 {
+        checks.blame(
+            "workers",
+            "`workers` is more than 1024",
+            "0 takes one per core",
+        );
+    }
+    checks.at_least(
+        "limits.body",
+        limits.body,
+        Size(1 << 10),
+        "the gateway's own endpoints need as much",
+    );
+    checks.at_least(
+        "limits.headers",
+        limits.headers,
+        Size(8 << 10),
+        "mini-programs and proxies need as much",
+    );
+    checks.at_least(
+        "limits.uri",
+        limits.uri,
+        Size(256),
+        "a path and a query need as much",
+    );
+    if limits.headers > Size(1 << 20) {
+        checks.blame(
+            "limits.headers",
+            "`limits.headers` is more than \"1MiB\"",
+            "each connection may hold as much in memory",
+        );
+    }
+    if limits.uri > limits.headers && !checks.is_blamed("limits.headers") {
+        checks.blame(
+            "limits.uri",
+            "`limits.uri` is more than `limits.headers`, which it is part of",
+            "raise `limits.headers` or lower this",
+        );
+    }
+    if !(16..=1000).contains(&limits.header_count) {
+        checks.blame(
+            "limits.header_count",
+            "`limits.header_count` is not between 16 and 1000",
+            "100 is what most servers take",
+        );
+    }
+    for (key, wait) in [
+        ("header", timeouts.header),
+        ("connect", timeouts.connect),
+        ("response", timeouts.response),
+        ("body", timeouts.body),
+        ("idle", timeouts.idle),
+        ("stream", timeouts.stream),
+    ] {
+        checks.not_zero(&format!("timeouts.{key}"), wait);
+    }
+}
+
+/// Where we listen: somewhere, and nowhere twice.
+pub(super) fn addresses(
+    checks: &mut Checks<'_>,
+    listen: &[ListenAddress],
+    admin: Option<SocketAddr>,
+) {
+    if checks.lacks("listen") {
+        checks.blame(
+            "listen",
+            "`listen` is empty: no request could come in",
+            "write [\"0.0.0.0:8080\"]",
+        );
+    }
+    let paths = checks.items("listen");
+    let mut taken: Vec<(SocketAddr, &str)> = Vec::new();
+    let operators = admin.map(|address| (address, "admin.listen"));
+    let public = listen.iter().zip(&paths);
+    let public = public.map(|(ListenAddress::Tcp(address), path)| (*address, path.as_str()));
+    for (address, path) in public.chain(operators) {
+        let other = taken.iter().find(|(taken, _)| *taken == address);
+        if let Some((_, other)) = other.filter(|_| address.port() != 0) {
+            checks.blame_both(
+                path,
+                (other, "the same address"),
+                format!("`{path}` and `{other}` are the same address"),
+                "give each its own port",
+            );
+        }
+        taken.push((address, path));
+    }
+}
+
+/// The prefix of our own paths.
+pub(super) fn endpoints(checks: &mut Checks<'_>, endpoints: &endpoint::Config) {
+    let prefix = &endpoints.prefix;
+    let message = format!(
+        "`endpoints.prefix` is not a path prefix: {}",
+        checks.found("endpoints.prefix")
+    );
+    let path = "endpoints.prefix";
+    if prefix == "/" || prefix.is_empty() {
+        checks.blame(
+            path,
+            "`endpoints.prefix` would take every path from the routes",
+            "write a path such as \"/wxgate\"",
+        );
+    } else if prefix.ends_with('/') {
+        checks.blame(path, message, "take the `/` at its end off");
+    } else if let Err(help) = normal_path(prefix) {
+        checks.blame(path, message, &help);
+    }
+    if endpoints.phone_by.is_empty() {
+        checks.blame(
+            "endpoints.phone_by",
+            "`endpoints.phone_by` lets no phone number in",
+            "write [\"code\", \"encrypted\"], or one of them",
+        );
+    }
+}
+
+/// What is remembered, for how long, under which names. The cookie gets its `__Host-`.
+pub(super) fn session(checks: &mut Checks<'_>, session: &mut session::Config) {
+    if let Some(secret) = &session.secret
+        && secret.expose().len() < 32
+    {
+        checks.blame(
+            "session.secret",
+            format!(
+                "`session.secret` has {} bytes: less than 32",
+                secret.expose().len()
+            ),
+            "make one with `openssl rand -base64 32`",
+        );
+    }
+    checks.not_zero("session.ttl", session.ttl);
+    checks.not_zero("session.idle", session.idle);
+    if session.idle > session.ttl && checks.is_said("session.idle") {
+        checks.blame(
+            "session.idle",
+            "`session.idle` is longer than `session.ttl`, which ends every session",
+            "lower this or raise `session.ttl`",
+        );
+    }
+    if session.capacity == 0 {
+        checks.blame(
+            "session.capacity",
+            "`session.capacity` is zero: nobody could log in",
+            "write how many users are remembered at once",
+        );
+    }
+    if session.per_user == 0 {
+        checks.blame(
+            "session.per_user",
+            "`session.per_user` is zero: nobody could log in",
+            "write how many devices one user may have, such as 5",
+        );
+    }
+    if session.cookie.is_empty() {
+        return;
+    }
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if !session.cookie.bytes().all(is_token) || session.cookie == HOST_PREFIX {
+        let message = format!(
+            "`session.cookie` is not the name of a cookie: {}",
+            checks.found("session.cookie")
+        );
+        checks.blame(
+            "session.cookie",
+            message,
+            "write letters, digits, `-` and `_`, such as \"wxgate\"; `__Host-` is put before it",
+        );
+    } else if !session.cookie.starts_with(HOST_PREFIX) {
+        session.cookie.insert_str(0, HOST_PREFIX);
+    }
+}
+
+/// Keeps a cookie to one host and to https (RFC 6265bis §4.1.3.2).
+const HOST_PREFIX: &str = "__Host-";
