@@ -17,9 +17,11 @@ mod userinfo;
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Method;
+use http::request::Parts;
 
-use crate::auth::{AppId, Carrier};
+use crate::auth::{AppId, Carrier, UnixSeconds};
 use crate::session::Sessions;
 use crate::{setting, wechat};
 use health::Health;
@@ -76,6 +78,7 @@ setting::choice! { PhoneBy, "a way for a phone number to come" { "code" => Self:
 /// All endpoints, with what they need.
 pub struct Endpoints {
     prefix: String,
+    carrier: Carrier,
     login: Login,
     phones: Phones,
     profiles: Profiles,
@@ -87,11 +90,11 @@ pub struct Endpoints {
 impl Endpoints {
     /// The endpoints for the users of `apps`.
     pub fn new(
-        config: &Config,
+        config: Config,
         apps: Vec<AppId>,
         sessions: Sessions,
         wechat: wechat::Client,
-        carrier: &Carrier,
+        carrier: Carrier,
     ) -> Self {
         let exposed = Exposed {
             openid: config.expose.contains(&Expose::OpenId),
@@ -102,8 +105,11 @@ impl Endpoints {
             age: config.phone_age.as_secs(),
         };
         let cookie = carrier.cookie().map(str::to_owned);
+        let mut prefix = config.prefix;
+        prefix.truncate(prefix.trim_end_matches('/').len());
         Self {
-            prefix: config.prefix.trim_end_matches('/').to_owned(),
+            prefix,
+            carrier,
             login: Login {
                 apps,
                 exposed,
@@ -141,6 +147,19 @@ impl Endpoints {
     /// not under the prefix, so it is the routes'.
     pub fn route(&self, method: &Method, path: &str) -> Option<Result<Endpoint, Error>> {
         path::route(&self.prefix, method, path)
+    }
+
+    /// A call of `endpoint` with the head `parts` and the whole `body`. `host` is the request's own, with its
+    /// port unless that is the default one; empty if it has none.
+    pub fn call(
+        &self,
+        endpoint: Endpoint,
+        parts: &Parts,
+        host: &str,
+        body: Bytes,
+        now: UnixSeconds,
+    ) -> Call {
+        Call::new(endpoint, parts, &self.carrier, host, body, now)
     }
 
     /// Answers a call. Needs a tokio runtime that waits on the network; dropping the answer ends no call that

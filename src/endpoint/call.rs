@@ -36,9 +36,7 @@ enum Media {
 }
 
 impl Call {
-    /// A call with the head `parts`. `carrier` says where the credential stands, `host` is the request's own,
-    /// with its port unless that is the default one; empty if it has none.
-    pub fn new(
+    pub(super) fn new(
         endpoint: Endpoint,
         parts: &Parts,
         carrier: &Carrier,
