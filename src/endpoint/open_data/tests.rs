@@ -1,3 +1,5 @@
+//! Whose data it is, how old, and what is told of it.
+
 use serde_json::json;
 
 use super::*;
