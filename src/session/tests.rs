@@ -1,4 +1,4 @@
-//! Sessions through the store, as workers and endpoints use them.
+//! The store as its callers see it: workers, endpoints, and the sweep.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};

@@ -11,6 +11,7 @@
 mod cli;
 mod config;
 mod demo;
+mod endpoints;
 mod harness;
 mod image;
 mod journey;

@@ -1,4 +1,4 @@
-//! Profiles, signed and encrypted.
+//! Profiles that were signed, encrypted, or both.
 
 use serde_json::json;
 

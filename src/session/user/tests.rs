@@ -1,4 +1,4 @@
-//! The record of one person, and its encoding.
+//! What each operation does to one record, second by second.
 
 use super::*;
 
