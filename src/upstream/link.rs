@@ -19,6 +19,10 @@ use tokio::net::TcpStream;
 use crate::deadline::{Timer, Wheel};
 use crate::upstream::{Error, Patience};
 
+/// The most bytes that hyper keeps of one direction of a connection, and so the largest head of an
+/// answer.
+const BUFFER: usize = 64 << 10;
+
 /// A connection to an upstream.
 pub struct Link<B>
 where
@@ -61,7 +65,10 @@ where
             stream,
             heard: Rc::clone(&heard),
         };
-        let (send, connection) = http1::handshake(TokioIo::new(io)).await?;
+        let (send, connection) = http1::Builder::new()
+            .max_buf_size(BUFFER)
+            .handshake(TokioIo::new(io))
+            .await?;
         Ok(Self {
             send,
             connection: Box::pin(connection),
