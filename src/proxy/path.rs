@@ -46,13 +46,13 @@ pub fn after_prefix<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
 fn is_normal(path: &[u8]) -> bool {
     let mut rest = path;
     loop {
-        rest = match rest {
+        let literals = rest.iter().take_while(|byte| is_literal(**byte)).count();
+        rest = match rest.get(literals..).unwrap_or_default() {
             [] => return true,
             [b'/', b'/', ..] => return false,
             [b'/', tail @ ..] if is_dot_segment(tail) => return false,
             [b'/', tail @ ..] => tail,
             [b'%', high, low, tail @ ..] if stays_encoded(*high, *low) => tail,
-            [byte, tail @ ..] if is_literal(*byte) => tail,
             _ => return false,
         }
     }
@@ -170,22 +170,18 @@ fn is_unreserved(byte: u8) -> bool {
 
 /// What a segment holds without an escape: `pchar` of RFC 3986 §3.3.
 fn is_literal(byte: u8) -> bool {
-    is_unreserved(byte)
-        || matches!(
-            byte,
-            b'!' | b'$'
-                | b'&'
-                | b'\''
-                | b'('
-                | b')'
-                | b'*'
-                | b'+'
-                | b','
-                | b';'
-                | b'='
-                | b':'
-                | b'@'
-        )
+    const LITERAL: [bool; 256] = {
+        let mut table = [false; 256];
+        let bytes =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@";
+        let mut at = 0;
+        while at < bytes.len() {
+            table[bytes[at] as usize] = true;
+            at += 1;
+        }
+        table
+    };
+    LITERAL.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
