@@ -16,12 +16,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
-use crate::auth::UnixSeconds;
+use crate::auth::{UnixSeconds, crypto};
 use crate::config::Config;
+use crate::endpoint::Endpoints;
 use crate::gateway::dispatch::Client;
 use crate::gateway::site::Plan;
 use crate::listener::{self, Load};
 use crate::session::Sessions;
+use crate::telemetry::access_log::AccessLog;
 use crate::{admin, session, wechat};
 
 /// How long a start waits for the names of upstreams. What is not known by then is looked up later.
@@ -57,6 +59,9 @@ pub struct Gateway {
     workers: Vec<JoinHandle<()>>,
     control: Option<Runtime>,
     sessions: Sessions,
+    endpoints: Arc<Endpoints>,
+    /// Dropped last: what still waits is written then.
+    _log: Option<AccessLog>,
 }
 
 impl Gateway {
@@ -68,7 +73,9 @@ impl Gateway {
             .enable_all()
             .build()?;
         let inside = control.enter();
-        let plan = Arc::new(Plan::new(config, control.handle())?);
+        let log = start_log(config)?;
+        let entry = log.as_ref().map(AccessLog::entry);
+        let plan = Arc::new(Plan::new(config, control.handle(), entry)?);
         first_look_up(&plan, &control);
         let bound = listener::bind(&config.listen, workers(config))?;
         let (drain, draining) = watch::channel(false);
@@ -110,6 +117,8 @@ impl Gateway {
             workers,
             control: Some(control),
             sessions,
+            endpoints: Arc::clone(&plan.endpoints),
+            _log: log,
         })
     }
 
@@ -132,6 +141,7 @@ impl Gateway {
     /// `timeouts.drain`. Whether all of it ended by itself.
     pub fn drain(mut self) -> bool {
         self.ready.send_replace(false);
+        self.endpoints.leave();
         self.drain.send_replace(true);
         let deadline = Instant::now() + self.patience;
         let mut left = std::mem::take(&mut self.workers);
@@ -186,6 +196,19 @@ fn work(
             }
         },
     )
+}
+
+/// The access log. Who a user is in it depends on `session.secret`, so that a restart changes no name.
+fn start_log(config: &Config) -> Result<Option<AccessLog>, Error> {
+    let key = match &config.session.secret {
+        Some(secret) => crypto::hmac_sha256(secret.expose().as_bytes(), b"wxgate access log"),
+        None => {
+            let mut key = [0; 32];
+            getrandom::fill(&mut key).map_err(|_| session::Error::Random)?;
+            key
+        }
+    };
+    Ok(AccessLog::start(&config.log, &key)?)
 }
 
 fn first_look_up(plan: &Plan, control: &Runtime) {

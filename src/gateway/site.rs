@@ -19,6 +19,7 @@ use crate::proxy::retry::Budget;
 use crate::proxy::route::Table;
 use crate::proxy::{Bearing, HeadLimits, Proxy};
 use crate::session::Sessions;
+use crate::telemetry::access_log;
 use crate::upstream::{Patience, ServerId, Servers, Upstreams};
 use crate::wechat;
 
@@ -39,6 +40,7 @@ pub(super) struct Plan {
     trust: Trust,
     control: Handle,
     workers: usize,
+    log: Option<access_log::Entry>,
 }
 
 /// One worker's part: it answers the requests of its connections.
@@ -47,11 +49,16 @@ pub(super) struct Site {
     pub(super) endpoints: Arc<Endpoints>,
     pub(super) head: HeadLimits,
     pub(super) lots: Lots,
+    pub(super) log: Option<access_log::Entry>,
     pub(super) control: Handle,
 }
 
 impl Plan {
-    pub(super) fn new(config: &Config, control: &Handle) -> Result<Self, Error> {
+    pub(super) fn new(
+        config: &Config,
+        control: &Handle,
+        log: Option<access_log::Entry>,
+    ) -> Result<Self, Error> {
         let sessions = Sessions::new(&config.session)?;
         let wechat = wechat::Client::new(&config.wechat, &config.app)?;
         let table = Table::build(&config.route, config.limits.body).map_err(|faults| {
@@ -84,7 +91,13 @@ impl Plan {
             carrier.cookie().unwrap_or_default(),
         );
         let apps = config.app.iter().map(|app| app.appid.clone()).collect();
-        let endpoints = Endpoints::new(&config.endpoints, apps, sessions.clone(), wechat, &carrier);
+        let endpoints = Endpoints::new(
+            config.endpoints.clone(),
+            apps,
+            sessions.clone(),
+            wechat,
+            carrier.clone(),
+        );
         Ok(Self {
             limits: config.limits.clone(),
             timeouts: config.timeouts.clone(),
@@ -98,6 +111,7 @@ impl Plan {
             trust: Trust::new(&config.proxies),
             control: control.clone(),
             workers: super::workers(config),
+            log,
         })
     }
 
@@ -137,6 +151,7 @@ impl Plan {
             endpoints: Arc::clone(&self.endpoints),
             head,
             lots: Lots::new(),
+            log: self.log.clone(),
             control: self.control.clone(),
         })
     }
