@@ -1,8 +1,11 @@
 //! The composition root: builds every room from the config, runs the workers, drains them.
 
 mod answer;
+mod capacity;
+mod clock;
 mod dispatch;
 mod guard;
+mod lots;
 mod own;
 mod site;
 
@@ -11,14 +14,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
-use crate::auth::{UnixSeconds, crypto};
+use crate::auth::crypto;
 use crate::config::Config;
 use crate::endpoint::Endpoints;
+use crate::gateway::capacity::{most_connections, workers};
+use crate::gateway::clock::now;
 use crate::gateway::dispatch::Client;
 use crate::gateway::site::Plan;
 use crate::listener::{self, Load};
@@ -162,14 +167,6 @@ impl Drop for Gateway {
     }
 }
 
-/// Seconds since 1970.
-pub(crate) fn now() -> UnixSeconds {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
-}
-
 fn work(
     sockets: Vec<std::net::TcpListener>,
     plan: &Arc<Plan>,
@@ -200,14 +197,12 @@ fn work(
 
 /// The access log. Who a user is in it depends on `session.secret`, so that a restart changes no name.
 fn start_log(config: &Config) -> Result<Option<AccessLog>, Error> {
-    let key = match &config.session.secret {
-        Some(secret) => crypto::hmac_sha256(secret.expose().as_bytes(), b"wxgate access log"),
-        None => {
-            let mut key = [0; 32];
-            getrandom::fill(&mut key).map_err(|_| session::Error::Random)?;
-            key
-        }
-    };
+    let mut key = [0; 32];
+    if let Some(secret) = &config.session.secret {
+        key = crypto::hmac_sha256(secret.expose().as_bytes(), b"wxgate access log");
+    } else {
+        getrandom::fill(&mut key).map_err(|_| session::Error::Random)?;
+    }
     Ok(AccessLog::start(&config.log, &key)?)
 }
 
@@ -227,40 +222,4 @@ async fn sweep(sessions: Sessions) {
         tokio::time::sleep(SWEEP).await;
         sessions.sweep(now());
     }
-}
-
-/// `workers`, or one for each core that the cgroup allows.
-fn workers(config: &Config) -> usize {
-    match usize::try_from(config.workers) {
-        Ok(0) | Err(_) => std::thread::available_parallelism().map_or(1, usize::from),
-        Ok(workers) => workers,
-    }
-}
-
-/// `limits.connections`, or 45 % of the hard limit on open files; the soft limit is raised to it.
-fn most_connections(config: &Config) -> usize {
-    let files = raise_file_limit().unwrap_or(1024);
-    match usize::try_from(config.limits.connections) {
-        Ok(0) | Err(_) => usize::try_from(files.saturating_mul(45) / 100).unwrap_or(usize::MAX),
-        Ok(most) => most,
-    }
-}
-
-#[cfg(unix)]
-fn raise_file_limit() -> Option<u64> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    }
-}
-
-#[cfg(not(unix))]
-fn raise_file_limit() -> Option<u64> {
-    None
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::runtime::Builder;
 
-use crate::cli::{End, complain, refuse};
+use crate::cli::terminal::{End, complain, refuse};
 use crate::config::{Config, Sources};
 use crate::gateway::Gateway;
 use crate::telemetry;

@@ -1,15 +1,15 @@
 //! One request or refusal, from its head to its answer: to an endpoint of ours, or through the proxy.
 
-use std::cell::Cell;
 use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 
 use crate::error::{self, Code, Problem};
 use crate::gateway::answer::{Content, Leaving, Line};
+use crate::gateway::clock::now;
+use crate::gateway::guard;
 use crate::gateway::own::needs_no_host;
 use crate::gateway::site::Site;
-use crate::gateway::{guard, now};
 use crate::listener::{Arrival, Peer, RequestBody};
 use crate::proxy::client_address::{self, Trust};
 use crate::proxy::{Context, Trail, host, path, trace};
@@ -170,30 +170,4 @@ fn is_ambiguous(headers: &HeaderMap) -> bool {
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
     let first = lengths.next();
     lengths.next().is_some() || first.is_some_and(|value| value.as_bytes().contains(&b','))
-}
-
-/// Numbers that need not be secret, only different: request ids and traces.
-pub(super) struct Lots(Cell<u64>);
-
-impl Lots {
-    pub(super) fn new() -> Self {
-        let mut seed = [0; 8];
-        // Without random numbers ids may be the same on two workers; nothing depends on it.
-        let _ = getrandom::fill(&mut seed);
-        Self(Cell::new(u64::from_le_bytes(seed)))
-    }
-
-    /// `N` bytes (`SplitMix64`).
-    pub(super) fn draw<const N: usize>(&self) -> [u8; N] {
-        let mut bytes = [0; N];
-        for part in bytes.chunks_mut(8) {
-            let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-            self.0.set(state);
-            let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            mixed ^= mixed >> 31;
-            part.copy_from_slice(mixed.to_le_bytes().get(..part.len()).unwrap_or_default());
-        }
-        bytes
-    }
 }

@@ -11,7 +11,8 @@ use crate::config::Config;
 use crate::deadline::Wheel;
 use crate::endpoint::Endpoints;
 use crate::gateway::Error;
-use crate::gateway::dispatch::Lots;
+use crate::gateway::capacity::workers;
+use crate::gateway::lots::Lots;
 use crate::listener::{Limits, Timeouts};
 use crate::proxy::client_address::Trust;
 use crate::proxy::headers::Rules;
@@ -110,7 +111,7 @@ impl Plan {
             carrier,
             trust: Trust::new(&config.proxies),
             control: control.clone(),
-            workers: super::workers(config),
+            workers: workers(config),
             log,
         })
     }
