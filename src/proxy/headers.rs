@@ -33,57 +33,16 @@ setting::section! {
 }
 
 impl Names {
-    /// What is wrong with the names: the key, and what the operator is told.
-    pub fn faults(&self) -> Vec<(&'static str, String)> {
-        let mut faults = Vec::new();
-        let mut seen: Vec<Box<str>> = Vec::new();
-        for (key, name) in self.all() {
-            let Some(name) = name else {
-                continue;
-            };
-            let folded = name::fold(name.as_str().as_bytes());
-            if name::has_another_meaning(&folded) {
-                faults.push((key, format!("`{name}` means something else in HTTP")));
-            } else if seen.contains(&folded) {
-                faults.push((
-                    key,
-                    format!("`{name}` names another header of [identity], too"),
-                ));
-            }
-            seen.push(folded);
-        }
-        faults
-    }
-
-    /// What is wrong with the `odd_names` to let through (`limits.header_names`): the place of each
-    /// in the list, and what the operator is told. [`Rules`] would drop them all the same.
-    pub fn odd_faults(&self, odd_names: &[HeaderName]) -> Vec<(usize, String)> {
-        let reserved = self.reserved();
-        let faults = odd_names.iter().enumerate().filter_map(|(at, name)| {
-            let folded = name::fold(name.as_str().as_bytes());
-            reserved.forbids_odd(&folded).then(|| {
-                let message =
-                    format!("`{name}` is never let through: services read it as `{folded}`");
-                (at, message)
-            })
-        });
-        faults.collect()
-    }
-
     fn reserved(&self) -> name::Reserved {
-        let all = self.all();
-        name::Reserved::new(all.iter().filter_map(|(_, name)| *name))
-    }
-
-    fn all(&self) -> [(&'static str, Option<&HeaderName>); 6] {
-        [
-            ("openid", self.openid.as_ref()),
-            ("appid", self.appid.as_ref()),
-            ("unionid", self.unionid.as_ref()),
-            ("source", self.source.as_ref()),
-            ("phone", self.phone.as_ref()),
-            ("phone_country", self.phone_country.as_ref()),
-        ]
+        let all = [
+            &self.openid,
+            &self.appid,
+            &self.unionid,
+            &self.source,
+            &self.phone,
+            &self.phone_country,
+        ];
+        name::Reserved::new(all.into_iter().flatten())
     }
 }
 

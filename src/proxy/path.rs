@@ -43,6 +43,34 @@ pub fn after_prefix<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     (rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
+/// A normal path as services read it: escapes of bytes that need none, such as `%3A` for `:`, decoded.
+///
+/// By this form routes are found. RFC 3986 §2.2 lets `/a:b` and `/a%3Ab` differ, so what is forwarded
+/// keeps the client's spelling; but a service mostly reads one path, and one policy must hold for it.
+pub fn as_read(path: &str) -> Cow<'_, str> {
+    let mut read = String::new();
+    let mut rest = path;
+    let mut copied = 0;
+    while let Some(at) = rest.find('%') {
+        let escape = rest.as_bytes().get(at + 1..at + 3);
+        rest = rest.get(at + 1..).unwrap_or_default();
+        let Some(&[high, low]) = escape else {
+            continue;
+        };
+        if let Some(byte) = unescape(high, low).filter(|byte| is_literal(*byte)) {
+            let start = path.len() - rest.len() - 1;
+            read.push_str(path.get(copied..start).unwrap_or_default());
+            read.push(char::from(byte));
+            copied = start + 3;
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(path);
+    }
+    read.push_str(path.get(copied..).unwrap_or_default());
+    Cow::Owned(read)
+}
+
 fn is_normal(path: &[u8]) -> bool {
     let mut rest = path;
     loop {
@@ -170,18 +198,18 @@ fn is_unreserved(byte: u8) -> bool {
 
 /// What a segment holds without an escape: `pchar` of RFC 3986 §3.3.
 fn is_literal(byte: u8) -> bool {
-    const LITERAL: [bool; 256] = {
-        let mut table = [false; 256];
-        let bytes =
+    /// A bit for each of them.
+    const LITERAL: u128 = {
+        let mut bits = 0;
+        let mut rest: &[u8] =
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@";
-        let mut at = 0;
-        while at < bytes.len() {
-            table[bytes[at] as usize] = true;
-            at += 1;
+        while let [byte, tail @ ..] = rest {
+            bits |= 1 << *byte;
+            rest = tail;
         }
-        table
+        bits
     };
-    LITERAL.get(usize::from(byte)).copied().unwrap_or_default()
+    byte.is_ascii() && LITERAL >> byte & 1 == 1
 }
 
 #[cfg(test)]
