@@ -11,6 +11,7 @@
 mod cli;
 mod config;
 mod demo;
+mod docs;
 mod endpoints;
 mod harness;
 mod image;
