@@ -14,6 +14,7 @@ mod demo;
 mod docs;
 mod endpoints;
 mod harness;
+#[cfg(target_os = "linux")]
 mod image;
 mod journey;
 mod keep_alive;
