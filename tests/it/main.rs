@@ -13,6 +13,7 @@ mod config;
 mod harness;
 mod image;
 mod keep_alive;
+mod rules;
 mod services;
 mod streaming;
 mod tidy;
