@@ -307,14 +307,15 @@ impl Proxy {
     /// The answer as the client gets it.
     fn respond(&self, answer: Response<upstream::Answer<Outgoing>>) -> Response<Returning> {
         let mut answer = answer.map(|body| Returning::new(body, Arc::clone(&self.rules)));
+        unframe(answer.headers_mut());
         self.rules.response(answer.headers_mut());
         *answer.version_mut() = Version::HTTP_11;
         answer
     }
 }
 
-/// Writes the one framing of a forwarded request: hyper adds `Transfer-Encoding` where no length is
-/// known (RFC 9112 §6).
+/// Writes the one framing of a forwarded request (RFC 9112 §6). Without one hyper would leave out the
+/// body of a GET.
 fn frame(headers: &mut HeaderMap, method: &Method, body: &Outgoing) {
     use http_body::Body as _;
     let had_length = headers.remove(header::CONTENT_LENGTH).is_some();
@@ -323,7 +324,22 @@ fn frame(headers: &mut HeaderMap, method: &Method, body: &Outgoing) {
         Some(length) => {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
-        None => {}
+        None => {
+            let chunked = HeaderValue::from_static("chunked");
+            headers.insert(header::TRANSFER_ENCODING, chunked);
+        }
+    }
+}
+
+/// Removes from an answer's head each length that is not the only word on where its body ends: hyper
+/// writes the one that it read by (RFC 9112 §6.3).
+fn unframe(headers: &mut HeaderMap) {
+    let coded = headers.contains_key(header::TRANSFER_ENCODING);
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let plain = |value: &HeaderValue| value.as_bytes().iter().all(u8::is_ascii_digit);
+    let sound = lengths.next().is_none_or(plain) && lengths.next().is_none();
+    if coded || !sound {
+        headers.remove(header::CONTENT_LENGTH);
     }
 }
 

@@ -42,23 +42,15 @@ impl Site {
             Arrival::Request(request) => request,
             Arrival::Refusal(refusal) => return refuse(&refusal.into(), &id),
         };
-        let ambiguous = is_ambiguous(request.headers());
         let mut trail = Trail::default();
-        let mut answer =
-            match guard::unpanicking(self.handle(request, client, &id, &mut trail)).await {
-                Some(Ok(answer)) => answer,
-                Some(Err(problem)) => refuse(&problem, &id),
-                None => refuse(
-                    &Problem::new(Code::Internal, "the gateway failed; the log has more"),
-                    &id,
-                ),
-            };
-        if ambiguous {
-            answer
-                .headers_mut()
-                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        match guard::unpanicking(self.handle(request, client, &id, &mut trail)).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(problem)) => refuse(&problem, &id),
+            None => refuse(
+                &Problem::new(Code::Internal, "the gateway failed; the log has more"),
+                &id,
+            ),
         }
-        answer
     }
 
     async fn handle(
@@ -73,6 +65,10 @@ impl Site {
                 Problem::new(Code::MethodNotAllowed, "this method is never forwarded")
                     .allow(HeaderValue::from_static(METHODS)),
             );
+        }
+        if is_coded_oddly(request.headers()) {
+            let detail = "the only transfer coding that is taken is one `chunked`";
+            return Err(Problem::new(Code::BadRequest, detail).closing());
         }
         self.head.check(&request).map_err(|error| problem(&error))?;
         let uri = request.uri().clone();
@@ -110,12 +106,12 @@ fn refuse(problem: &Problem, id: &HeaderValue) -> Response<Content> {
     error::answer(problem, id.to_str().unwrap_or_default()).map(Content::own)
 }
 
-/// Whether two readers may see different ends of this message (R5). hyper has settled on one; what
-/// follows on the connection is not believed.
-fn is_ambiguous(headers: &HeaderMap) -> bool {
-    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
-    let first = lengths.next();
-    lengths.next().is_some() || first.is_some_and(|value| value.as_bytes().contains(&b','))
+/// Whether two readers may see different ends of this message, or something else in it (R5). hyper
+/// closes after lengths beside a coding, and lets us see no second length.
+fn is_coded_oddly(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let odd = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"chunked");
+    codings.next().is_some_and(odd) || codings.next().is_some()
 }
 
 /// Numbers that need not be secret, only different: request ids and traces.

@@ -1,14 +1,14 @@
 //! The rules that make a gateway one to trust, each shown on the wire.
 
-//mod addresses;
+mod addresses;
 //mod answers;
 //mod bodies;
-//mod framing;
+mod framing;
 mod hops;
-//mod hosts;
+mod hosts;
 //mod limits;
 mod names;
-//mod paths;
+mod paths;
 //mod retries;
 //mod routes;
 //mod wire;
