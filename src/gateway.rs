@@ -3,6 +3,7 @@
 mod answer;
 mod dispatch;
 mod guard;
+mod own;
 mod site;
 
 use std::io;

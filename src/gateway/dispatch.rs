@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 
 use crate::error::{self, Code, Problem};
 use crate::gateway::answer::Content;
+use crate::gateway::own::needs_no_host;
 use crate::gateway::site::Site;
 use crate::gateway::{guard, now};
 use crate::listener::{Arrival, Peer, RequestBody};
@@ -73,11 +74,24 @@ impl Site {
         self.head.check(&request).map_err(|error| problem(&error))?;
         let uri = request.uri().clone();
         let path = path::normalise(uri.path()).map_err(|refused| problem(&refused.into()))?;
+        let endpoint = match self.endpoints.route(request.method(), &path) {
+            None => None,
+            Some(Ok(endpoint)) => Some(endpoint),
+            Some(Err(error)) => return Err((&error).into()),
+        };
+        if let Some(endpoint) = endpoint
+            && needs_no_host(request.version(), request.headers(), endpoint)
+        {
+            return self.answer_own(request, endpoint, "").await;
+        }
         let line = host::line(request.headers())
             .map_err(|refused| problem(&refused.into()))?
             .clone();
         let host =
             host::of(&uri, &line, DEFAULT_PORT).map_err(|refused| problem(&refused.into()))?;
+        if let Some(endpoint) = endpoint {
+            return self.answer_own(request, endpoint, host.as_str()).await;
+        }
         let context = Context {
             peer: &client.peer,
             remembered: &client.remembered,

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use crate::auth::Carrier;
 use crate::config::Config;
 use crate::deadline::Wheel;
+use crate::endpoint::Endpoints;
 use crate::gateway::Error;
 use crate::gateway::dispatch::Lots;
 use crate::listener::{Limits, Timeouts};
@@ -30,6 +31,7 @@ pub(super) struct Plan {
     pub(super) timeouts: Timeouts,
     pub(super) sessions: Sessions,
     pub(super) servers: Arc<Servers>,
+    pub(super) endpoints: Arc<Endpoints>,
     table: Arc<Table>,
     leads: Arc<[Option<ServerId>]>,
     rules: Arc<Rules>,
@@ -42,6 +44,7 @@ pub(super) struct Plan {
 /// One worker's part: it answers the requests of its connections.
 pub(super) struct Site {
     pub(super) proxy: Proxy,
+    pub(super) endpoints: Arc<Endpoints>,
     pub(super) head: HeadLimits,
     pub(super) lots: Lots,
     pub(super) control: Handle,
@@ -80,11 +83,20 @@ impl Plan {
             carrier.header(),
             carrier.cookie().unwrap_or_default(),
         );
+        let apps = config.app.iter().map(|app| app.appid.clone()).collect();
+        let endpoints = Endpoints::new(
+            config.endpoints.clone(),
+            apps,
+            sessions.clone(),
+            wechat,
+            carrier.clone(),
+        );
         Ok(Self {
             limits: config.limits.clone(),
             timeouts: config.timeouts.clone(),
             sessions,
             servers: Arc::new(servers),
+            endpoints: Arc::new(endpoints),
             table: Arc::new(table),
             leads,
             rules: Arc::new(rules),
@@ -128,6 +140,7 @@ impl Plan {
         };
         Rc::new(Site {
             proxy,
+            endpoints: Arc::clone(&self.endpoints),
             head,
             lots: Lots::new(),
             control: self.control.clone(),

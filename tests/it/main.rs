@@ -12,6 +12,7 @@ mod cli;
 mod config;
 mod harness;
 mod image;
+mod journey;
 mod keep_alive;
 mod rules;
 mod services;
