@@ -11,7 +11,7 @@ use wxgate::gateway::Gateway;
 use wxgate::mock::{Mock, Options};
 
 pub use self::client::{Client, Reply};
-pub use self::upstream::{Seen, Upstream};
+pub use self::upstream::{Seen, Upstream, request};
 
 /// The app of most tests.
 pub const APPID: &str = "wx0123456789abcdef";

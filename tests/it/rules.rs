@@ -2,15 +2,15 @@
 
 mod addresses;
 //mod answers;
-//mod bodies;
+mod bodies;
 mod framing;
 mod hops;
 mod hosts;
-//mod limits;
+mod limits;
 mod names;
 mod paths;
-//mod retries;
-//mod routes;
+mod retries;
+mod routes;
 //mod wire;
 
 use crate::harness::{Bed, Client, Reply, Seen};
