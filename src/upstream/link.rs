@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -90,30 +91,27 @@ where
         self.heard.set(false);
         self.timer.set(self.patience.response);
         let mut ended = false;
-        let result = {
-            let mut answer = pin!(self.send.try_send_request(request));
-            std::future::poll_fn(|cx| {
-                ended = ended || self.connection.as_mut().poll(cx).is_ready();
-                // Only the connection, polled above, can bring the answer on: no waker is needed.
-                if let Poll::Ready(result) = answer
-                    .as_mut()
-                    .poll(&mut Context::from_waker(Waker::noop()))
-                {
-                    return Poll::Ready(Some(result));
-                }
-                self.timer.poll(cx).map(|()| None)
-            })
-            .await
-        };
+        let mut answer = pin!(self.send.try_send_request(request));
+        let result = std::future::poll_fn(|cx| {
+            ended = ended || self.connection.as_mut().poll(cx).is_ready();
+            // Only the connection, polled above, can bring the answer on: no waker is needed.
+            if let Poll::Ready(result) = answer
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+            {
+                return Poll::Ready(Some(result));
+            }
+            if ended {
+                return Poll::Ready(None);
+            }
+            self.timer.poll(cx).map(|()| None)
+        })
+        .await;
         self.timer.clear();
         let heard = self.heard.get();
         match result {
             Some(Ok(response)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                Err(Failure {
-                    error: Error::Switched,
-                    unsent: None,
-                    heard,
-                })
+                Err(Failure::of(Error::Switched, heard))
             }
             Some(Ok(response)) => Ok(response.map(|incoming| Answer {
                 incoming,
@@ -121,19 +119,16 @@ where
                 ended,
                 failed: None,
             })),
-            Some(Err(mut failed)) => {
-                let unsent = failed.take_message();
-                Err(Failure {
-                    error: failed.into_error().into(),
-                    unsent,
-                    heard,
+            Some(Err(failed)) => Err(Failure::told(failed, heard)),
+            None if ended => {
+                // It ended before it took the request; who lets go of it gets the request back.
+                drop(self);
+                Err(match answer.await {
+                    Err(failed) => Failure::told(failed, heard),
+                    Ok(_) => Failure::of(Error::Late, heard),
                 })
             }
-            None => Err(Failure {
-                error: Error::Late,
-                unsent: None,
-                heard,
-            }),
+            None => Err(Failure::of(Error::Late, heard)),
         }
     }
 
@@ -151,6 +146,24 @@ where
         {
             self.reused = true;
             pool.keep(self.server, self);
+        }
+    }
+}
+
+impl<B> Failure<B> {
+    fn of(error: Error, heard: bool) -> Self {
+        Self {
+            error,
+            unsent: None,
+            heard,
+        }
+    }
+
+    fn told(mut failed: TrySendError<Request<B>>, heard: bool) -> Self {
+        Self {
+            unsent: failed.take_message(),
+            error: failed.into_error().into(),
+            heard,
         }
     }
 }

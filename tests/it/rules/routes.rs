@@ -233,6 +233,6 @@ fn with_several_apps_a_login_names_its_own() {
             "{body}"
         );
     }
-    assert_eq!(bed.mock.control().calls("code2session"), 0);
+    assert_eq!(bed.mock.control().calls("jscode2session"), 0);
     assert!(!SECRET.is_empty());
 }
