@@ -10,10 +10,12 @@
 
 mod cli;
 mod config;
+mod demo;
 mod harness;
 mod image;
 mod journey;
 mod keep_alive;
+mod output;
 mod rules;
 mod services;
 mod streaming;
