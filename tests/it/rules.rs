@@ -1,17 +1,20 @@
 //! The rules that make a gateway one to trust, each shown on the wire.
 
 mod addresses;
-//mod answers;
+mod answer_framing;
+mod answers;
 mod bodies;
+mod credentials;
 mod framing;
 mod hops;
 mod hosts;
+mod identity;
 mod limits;
 mod names;
 mod paths;
 mod retries;
 mod routes;
-//mod wire;
+mod wire;
 
 use crate::harness::{Bed, Client, Reply, Seen};
 
