@@ -13,7 +13,7 @@ use wxgate::mock::{Mock, Options};
 
 pub use self::client::{Client, Reply};
 pub use self::process::Process;
-pub use self::upstream::{Seen, Upstream};
+pub use self::upstream::{Seen, Upstream, request};
 
 /// The app of most tests.
 pub const APPID: &str = "wx0123456789abcdef";

@@ -19,6 +19,7 @@ mod image;
 mod journey;
 mod keep_alive;
 mod output;
+mod rules;
 mod services;
 mod streaming;
 mod tidy;
