@@ -170,20 +170,24 @@ pub(super) struct Fields(Map<String, Value>);
 impl Fields {
     /// The text at `name`; nothing, `null` and an empty text are one.
     pub(super) fn text(&self, name: &'static str) -> Result<Option<&str>, Error> {
+        Ok(self.given(name)?.filter(|text| !text.is_empty()))
+    }
+
+    fn given(&self, name: &'static str) -> Result<Option<&str>, Error> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+            Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(Error::bad_request(format!("`{name}` must be a text"))),
         }
     }
 
-    /// Two texts that belong together: both, or neither.
+    /// Two texts that belong together: both, or neither. One may be empty: that is damage, not absence.
     pub(super) fn pair(
         &self,
         one: &'static str,
         other: &'static str,
     ) -> Result<Option<(&str, &str)>, Error> {
-        match (self.text(one)?, self.text(other)?) {
+        match (self.given(one)?, self.given(other)?) {
             (Some(one), Some(other)) => Ok(Some((one, other))),
             (None, None) => Ok(None),
             (Some(_), None) => Err(missing(other, one)),

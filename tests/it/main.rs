@@ -11,7 +11,10 @@
 mod cli;
 mod config;
 mod demo;
+mod docs;
+mod endpoints;
 mod harness;
+#[cfg(target_os = "linux")]
 mod image;
 mod journey;
 mod keep_alive;

@@ -1,3 +1,5 @@
+//! One call's shapes, from the header lines to the fields.
+
 use http::Request;
 
 use super::*;
@@ -144,6 +146,7 @@ fn fields_have_the_types_that_they_should() {
     assert_eq!((fields.flag("e"), fields.flag("z")), (Ok(true), Ok(false)));
     assert!(fields.flag("a").is_err());
     assert_eq!(fields.pair("a", "f"), Ok(Some(("x", "y"))));
+    assert_eq!(fields.pair("a", "c"), Ok(Some(("x", ""))));
     assert_eq!(fields.pair("b", "z"), Ok(None));
     assert_eq!(
         fields.pair("a", "b").unwrap_err().to_string(),
