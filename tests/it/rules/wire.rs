@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use super::names::{ODD, RESERVED};
 use super::{PUBLIC, fold};
-use crate::harness::{Bed, Client, ROUTES};
+use crate::harness::{Bed, Client};
 
 /// What the gateway itself writes under reserved names, for nobody.
 const OURS: [(&str, &str); 4] = [
