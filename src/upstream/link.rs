@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -47,6 +48,24 @@ pub struct Failure<B> {
     pub unsent: Option<Request<B>>,
     /// Whether any byte of an answer had come.
     pub heard: bool,
+}
+
+impl<B> Failure<B> {
+    fn of(error: Error, heard: bool) -> Self {
+        Self {
+            error,
+            unsent: None,
+            heard,
+        }
+    }
+
+    fn told(mut failed: TrySendError<Request<B>>, heard: bool) -> Self {
+        Self {
+            unsent: failed.take_message(),
+            error: failed.into_error().into(),
+            heard,
+        }
+    }
 }
 
 impl<B> Link<B>
@@ -96,7 +115,7 @@ where
         Rc::clone(&self.timer)
     }
 
-    /// Sends `request` and waits for the head of the answer, whose body still needs the link.
+    /// Sends `request` and waits for the head of the answer.
     pub(super) async fn exchange(
         mut self,
         request: Request<B>,
@@ -119,27 +138,22 @@ where
         .await;
         self.timer.clear();
         let heard = self.heard.get();
-        let failed = match result {
+        match result {
             Some(Ok(answer)) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                return Err(Failure::of(Error::Switched, heard));
+                Err(Failure::of(Error::Switched, heard))
             }
-            Some(Ok(answer)) => return Ok((self, answer)),
-            Some(Err(failed)) => Some(failed),
+            Some(Ok(answer)) => Ok((self, answer)),
+            Some(Err(failed)) => Err(Failure::told(failed, heard)),
             None if self.ended => {
                 // It ended before it took the request; who lets go of it gets the request back.
                 drop(self);
-                answer.await.err()
+                Err(match answer.await {
+                    Err(failed) => Failure::told(failed, heard),
+                    Ok(_) => Failure::of(Error::Late, heard),
+                })
             }
-            None => None,
-        };
-        Err(match failed {
-            Some(mut failed) => Failure {
-                unsent: failed.take_message(),
-                error: failed.into_error().into(),
-                heard,
-            },
-            None => Failure::of(Error::Late, heard),
-        })
+            None => Err(Failure::of(Error::Late, heard)),
+        }
     }
 
     /// Lets the connection read and write.
@@ -169,16 +183,6 @@ where
         self.bring_on(&mut Context::from_waker(Waker::noop()));
         self.reused = true;
         (!self.ended && self.send.is_ready()).then_some(self)
-    }
-}
-
-impl<B> Failure<B> {
-    fn of(error: Error, heard: bool) -> Self {
-        Self {
-            error,
-            unsent: None,
-            heard,
-        }
     }
 }
 
