@@ -1,5 +1,6 @@
 //! A gateway on port 0, with a mock WeChat and a recording upstream around it.
 
+mod calls;
 mod client;
 mod upstream;
 
@@ -10,6 +11,7 @@ use wxgate::config::Config;
 use wxgate::gateway::Gateway;
 use wxgate::mock::{Mock, Options};
 
+pub use self::calls::{sealed, signed, token, until};
 pub use self::client::{Client, Reply};
 pub use self::upstream::{Seen, Upstream};
 

@@ -15,3 +15,4 @@ mod keep_alive;
 mod services;
 mod streaming;
 mod tidy;
+mod vectors;
