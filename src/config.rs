@@ -12,6 +12,7 @@ mod mask;
 mod names;
 mod route;
 mod source;
+mod syntax;
 mod variables;
 
 pub use diagnostic::Report;
@@ -104,10 +105,11 @@ impl Config {
 
     fn check(&mut self, tree: &Value, reader: &mut Reader) {
         let mut checks = check::Checks::new(tree, reader);
+        bounds::addresses(&mut checks, &self.listen, self.admin.listen);
         bounds::listeners(&mut checks, self.workers, &self.limits, &self.timeouts);
         bounds::endpoints(&mut checks, &self.endpoints);
         bounds::session(&mut checks, &mut self.session);
-        apps::wechat(&mut checks, &self.wechat);
+        apps::wechat(&mut checks, &mut self.wechat);
         apps::apps(&mut checks, &self.app);
         names::check(&mut checks, &self.identity, &self.session, &self.limits);
         route::check(&mut checks, &self.route, &self.app, &self.endpoints);

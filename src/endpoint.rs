@@ -1,8 +1,42 @@
 //! Own paths: JSON in, JSON out.
+//!
+//! Nothing here reads a body or writes an answer: the gateway brings a [`Call`] and renders the [`Reply`] or
+//! [`Error`]. Calls run on the control runtime, for some wait for WeChat.
 
+mod call;
+mod error;
+mod flight;
+mod health;
+mod login;
+mod open_data;
+mod path;
+mod phone;
+mod session;
+mod userinfo;
+
+use std::fmt;
 use std::time::Duration;
 
-use crate::setting;
+use bytes::Bytes;
+use http::Method;
+use http::request::Parts;
+
+use crate::auth::{AppId, Carrier, UnixSeconds};
+use crate::session::Sessions;
+use crate::{setting, wechat};
+use health::Health;
+use login::{Exposed, Login};
+use open_data::{Decrypt, PhoneTerms};
+use phone::Phones;
+use session::Desk;
+use userinfo::Profiles;
+
+pub use call::{Call, Reply};
+pub use error::Error;
+pub use path::Endpoint;
+
+/// The largest body that an endpoint takes, in bytes: a profile with its longest texts has a few thousand.
+pub const BODY_MOST: u64 = 64 * 1024;
 
 setting::section! {
     /// `[endpoints]`: the paths that the gateway answers itself.
@@ -40,3 +74,117 @@ pub enum PhoneBy {
 }
 
 setting::choice! { PhoneBy, "a way for a phone number to come" { "code" => Self::Code, "encrypted" => Self::Encrypted } }
+
+/// All endpoints, with what they need.
+pub struct Endpoints {
+    prefix: String,
+    carrier: Carrier,
+    login: Login,
+    phones: Phones,
+    profiles: Profiles,
+    decrypt: Decrypt,
+    desk: Desk,
+    health: Health,
+}
+
+impl Endpoints {
+    /// The endpoints for the users of `apps`.
+    pub fn new(
+        config: Config,
+        apps: Vec<AppId>,
+        sessions: Sessions,
+        wechat: wechat::Client,
+        carrier: Carrier,
+    ) -> Self {
+        let exposed = Exposed {
+            openid: config.expose.contains(&Expose::OpenId),
+            unionid: config.expose.contains(&Expose::UnionId),
+        };
+        let encrypted = PhoneTerms {
+            taken: config.phone_by.contains(&PhoneBy::Encrypted),
+            age: config.phone_age.as_secs(),
+        };
+        let cookie = carrier.cookie().map(str::to_owned);
+        let mut prefix = config.prefix;
+        prefix.truncate(prefix.trim_end_matches('/').len());
+        Self {
+            prefix,
+            carrier,
+            login: Login {
+                apps,
+                exposed,
+                cookie: cookie.clone(),
+                sessions: sessions.clone(),
+                wechat: wechat.clone(),
+            },
+            phones: Phones {
+                by_code: config.phone_by.contains(&PhoneBy::Code),
+                encrypted,
+                sessions: sessions.clone(),
+                wechat: wechat.clone(),
+                flights: phone::flights(),
+            },
+            profiles: Profiles {
+                exposed,
+                sessions: sessions.clone(),
+            },
+            decrypt: Decrypt {
+                exposed,
+                phones: encrypted,
+                sessions: sessions.clone(),
+            },
+            desk: Desk {
+                cookie,
+                sessions,
+                wechat,
+                checks: session::checks(),
+            },
+            health: Health::default(),
+        }
+    }
+
+    /// The endpoint that `method` and the normalised `path` name, or why there is none. `None`: the path is
+    /// not under the prefix, so it is the routes'.
+    pub fn route(&self, method: &Method, path: &str) -> Option<Result<Endpoint, Error>> {
+        path::route(&self.prefix, method, path)
+    }
+
+    /// A call of `endpoint` with the head `parts` and the whole `body`. `host` is the request's own, with its
+    /// port unless that is the default one; empty if it has none.
+    pub fn call(
+        &self,
+        endpoint: Endpoint,
+        parts: &Parts,
+        host: &str,
+        body: Bytes,
+        now: UnixSeconds,
+    ) -> Call {
+        Call::new(endpoint, parts, &self.carrier, host, body, now)
+    }
+
+    /// Answers a call. Needs a tokio runtime that waits on the network; dropping the answer ends no call that
+    /// uses up a code.
+    pub async fn answer(&self, call: &Call) -> Result<Reply, Error> {
+        call.check_origin()?;
+        match call.endpoint {
+            Endpoint::Login => self.login.answer(call).await,
+            Endpoint::Phone => self.phones.answer(call).await,
+            Endpoint::UserInfo => self.profiles.answer(call).await,
+            Endpoint::Decrypt => self.decrypt.answer(call).await,
+            Endpoint::Session => self.desk.show(call).await,
+            Endpoint::Logout => self.desk.end(call).await,
+            Endpoint::Health => self.health.answer(),
+        }
+    }
+
+    /// Tells load balancers, through the health endpoint, to send no more requests.
+    pub fn leave(&self) {
+        self.health.leave();
+    }
+}
+
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Endpoints(…)")
+    }
+}

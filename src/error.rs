@@ -3,6 +3,7 @@
 //! Nothing secret is in an answer: the client gets a stable word, a sentence and a request id.
 
 mod code;
+mod endpoint;
 mod room;
 
 use std::borrow::Cow;

@@ -3,6 +3,7 @@
 mod answer;
 mod dispatch;
 mod guard;
+mod own;
 mod site;
 
 use std::io;
@@ -66,7 +67,7 @@ impl Gateway {
             .thread_name("wxgate-control")
             .enable_all()
             .build()?;
-        let _inside = control.enter();
+        let inside = control.enter();
         let plan = Arc::new(Plan::new(config, control.handle())?);
         first_look_up(&plan, &control);
         let bound = listener::bind(&config.listen, workers(config))?;
@@ -94,7 +95,7 @@ impl Gateway {
                     })
             })
             .collect::<io::Result<Vec<_>>>()?;
-        drop(_inside);
+        drop(inside);
         Ok(Self {
             addresses: bound.addresses,
             admin,

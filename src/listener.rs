@@ -33,6 +33,10 @@ pub struct Peer {
 
 /// What comes in on a connection.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "almost all are requests, and none is kept"
+)]
 pub enum Arrival {
     /// A request whose head was read whole.
     Request(Request<RequestBody>),
@@ -72,10 +76,10 @@ pub fn bind(addresses: &[ListenAddress], workers: usize) -> io::Result<Bound> {
     for ListenAddress::Tcp(address) in addresses {
         let mut address = *address;
         if address.port() != 0 && workers > 1 {
-            socket(address, false).map_err(|error| named(error, address))?;
+            socket(address, false).map_err(|error| named(&error, address))?;
         }
         for sockets in &mut bound.sockets {
-            let listener = socket(address, workers > 1).map_err(|error| named(error, address))?;
+            let listener = socket(address, workers > 1).map_err(|error| named(&error, address))?;
             address = listener.local_addr()?;
             sockets.push(listener);
         }
@@ -101,7 +105,7 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn named(error: io::Error, address: SocketAddr) -> io::Error {
+fn named(error: &io::Error, address: SocketAddr) -> io::Error {
     io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
 }
 

@@ -9,7 +9,6 @@ pub mod retry;
 pub mod route;
 pub mod trace;
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +27,7 @@ use crate::proxy::headers::{Forwarded, Rules};
 use crate::proxy::host::Host;
 use crate::proxy::retry::{Attempt, Budget, Progress};
 use crate::proxy::route::{Miss, Route, Table};
-use crate::session::{Near, Remembered, Sessions};
+use crate::session::{Near, Remembered, Session, Sessions};
 use crate::upstream::{self, ServerId, Upstreams};
 use crate::{session, setting};
 
@@ -185,22 +184,30 @@ impl Proxy {
         let Some(shown) = self.carrier.find(headers) else {
             return Ok(Caller::Anonymous);
         };
-        let session = match context.remembered.recall(shown.text, context.now) {
-            Some(session) => session,
-            None => {
-                let Some(token) = Token::parse(shown.text) else {
-                    return Ok(Caller::Expired);
-                };
-                let Some(session) = self.sessions.find(&self.near, &token, context.now).await?
-                else {
-                    return Ok(Caller::Expired);
-                };
-                context.remembered.remember(&token, Arc::clone(&session));
-                session
-            }
+        let Some(session) = self.session(shown.text, context).await? else {
+            return Ok(Caller::Expired);
         };
         trail.openid = Some(session.identity.openid.clone());
         Ok(Caller::Known(Arc::clone(&session.identity)))
+    }
+
+    /// The session of a credential: the connection's last one, or the one that the store knows.
+    async fn session(
+        &self,
+        credential: &[u8],
+        context: &Context<'_>,
+    ) -> Result<Option<Arc<Session>>, Error> {
+        if let Some(session) = context.remembered.recall(credential, context.now) {
+            return Ok(Some(session));
+        }
+        let Some(token) = Token::parse(credential) else {
+            return Ok(None);
+        };
+        let found = self.sessions.find(&self.near, &token, context.now).await?;
+        if let Some(session) = &found {
+            context.remembered.remember(&token, Arc::clone(session));
+        }
+        Ok(found)
     }
 
     /// The request as the upstream gets it: its path and framing written by us, its headers
@@ -339,7 +346,7 @@ fn spare(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
 }
 
 /// The target in origin form: `path` and the query of `uri`, which takes no part in routing.
-fn target(uri: &Uri, path: &Cow<'_, str>) -> Result<Uri, Error> {
+fn target(uri: &Uri, path: &str) -> Result<Uri, Error> {
     if uri.path() == path
         && uri.authority().is_none()
         && let Some(same) = uri.path_and_query()
@@ -348,7 +355,7 @@ fn target(uri: &Uri, path: &Cow<'_, str>) -> Result<Uri, Error> {
     }
     let text = match uri.query() {
         Some(query) => format!("{path}?{query}"),
-        None => path.clone().into_owned(),
+        None => path.to_owned(),
     };
     PathAndQuery::from_maybe_shared(Bytes::from(text))
         .map(Uri::from)

@@ -19,7 +19,7 @@ pub use fault::{Fault, Reader};
 pub use listen::ListenAddress;
 pub use print::Printed;
 pub use quantity::Size;
-pub use read::{missing, offered};
+pub use read::{needed, offered};
 pub use schema::{Setting, Shape};
 pub use secret::{Secret, is_variable_name};
 pub use value::{Kind, Place, Value, closest, looks_secret, without_user};

@@ -81,7 +81,8 @@ setting::text!(
         "write `wx` and 16 digits or letters a to f, as the mini-program's console shows it"
             .to_owned()
     }),
-    AppId::to_string
+    AppId::to_string,
+    stand_in: AppId::new("wx0000000000000000").ok()
 );
 
 header_text! {

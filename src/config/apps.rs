@@ -6,8 +6,8 @@ use crate::config::address::{bare_url, is_loopback};
 use crate::config::check::Checks;
 use crate::wechat;
 
-/// Where WeChat is, and how it is called.
-pub(super) fn wechat(checks: &mut Checks<'_>, wechat: &wechat::Config) {
+/// Where WeChat is, and how it is called. An address loses the slash at its end.
+pub(super) fn wechat(checks: &mut Checks<'_>, wechat: &mut wechat::Config) {
     if wechat.api.is_empty() {
         checks.blame(
             "wechat.api",
@@ -15,7 +15,7 @@ pub(super) fn wechat(checks: &mut Checks<'_>, wechat: &wechat::Config) {
             "write [\"https://api.weixin.qq.com\"]",
         );
     }
-    for (api, path) in wechat.api.iter().zip(checks.items("wechat.api")) {
+    for (api, path) in wechat.api.iter_mut().zip(checks.items("wechat.api")) {
         let Some(uri) = bare_url(api) else {
             let message = format!(
                 "`{path}` is not the address of a server: {}",
@@ -28,6 +28,9 @@ pub(super) fn wechat(checks: &mut Checks<'_>, wechat: &wechat::Config) {
             );
             continue;
         };
+        if api.ends_with('/') {
+            api.pop();
+        }
         if uri.scheme_str() == Some("http") && !is_loopback(&uri) {
             checks.blame(
                 &path,
@@ -75,10 +78,15 @@ pub(super) fn apps(checks: &mut Checks<'_>, apps: &[wechat::App]) {
     let paths = checks.items("app");
     for (index, (app, path)) in apps.iter().zip(&paths).enumerate() {
         let secret = app.secret.expose();
-        if secret.len() != 32 || !secret.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let problem = match secret.chars().count() {
+            32 if secret.bytes().all(|b| b.is_ascii_hexdigit()) => None,
+            32 => Some("it has other characters than digits and a to f".to_owned()),
+            count => Some(format!("it has {count} characters, not 32")),
+        };
+        if let Some(problem) = problem {
             checks.blame(
                 &format!("{path}.secret"),
-                format!("`{path}.secret` is not an app secret: it has {} characters, or others than digits and a to f", secret.chars().count()),
+                format!("`{path}.secret` is not an app secret: {problem}"),
                 "WeChat's console shows an app secret as 32 digits and letters a to f",
             );
         }

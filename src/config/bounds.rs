@@ -1,8 +1,10 @@
 //! Sizes, waits and names that nobody can live with.
 
+use std::net::SocketAddr;
+
 use crate::config::address::normal_path;
 use crate::config::check::Checks;
-use crate::setting::Size;
+use crate::setting::{ListenAddress, Size};
 use crate::{endpoint, listener, session};
 
 /// Sizes and waits that nobody can live with.
@@ -44,7 +46,7 @@ pub(super) fn listeners(
             "each connection may hold as much in memory",
         );
     }
-    if limits.uri > limits.headers {
+    if limits.uri > limits.headers && !checks.is_blamed("limits.headers") {
         checks.blame(
             "limits.uri",
             "`limits.uri` is more than `limits.headers`, which it is part of",
@@ -62,12 +64,43 @@ pub(super) fn listeners(
         ("header", timeouts.header),
         ("connect", timeouts.connect),
         ("response", timeouts.response),
-        ("drain", timeouts.drain),
         ("body", timeouts.body),
         ("idle", timeouts.idle),
         ("stream", timeouts.stream),
     ] {
         checks.not_zero(&format!("timeouts.{key}"), wait);
+    }
+}
+
+/// Where we listen: somewhere, and nowhere twice.
+pub(super) fn addresses(
+    checks: &mut Checks<'_>,
+    listen: &[ListenAddress],
+    admin: Option<SocketAddr>,
+) {
+    if checks.lacks("listen") {
+        checks.blame(
+            "listen",
+            "`listen` is empty: no request could come in",
+            "write [\"0.0.0.0:8080\"]",
+        );
+    }
+    let paths = checks.items("listen");
+    let mut taken: Vec<(SocketAddr, &str)> = Vec::new();
+    let operators = admin.map(|address| (address, "admin.listen"));
+    let public = listen.iter().zip(&paths);
+    let public = public.map(|(ListenAddress::Tcp(address), path)| (*address, path.as_str()));
+    for (address, path) in public.chain(operators) {
+        let other = taken.iter().find(|(taken, _)| *taken == address);
+        if let Some((_, other)) = other.filter(|_| address.port() != 0) {
+            checks.blame_both(
+                path,
+                (other, "the same address"),
+                format!("`{path}` and `{other}` are the same address"),
+                "give each its own port",
+            );
+        }
+        taken.push((address, path));
     }
 }
 
@@ -115,7 +148,7 @@ pub(super) fn session(checks: &mut Checks<'_>, session: &mut session::Config) {
     }
     checks.not_zero("session.ttl", session.ttl);
     checks.not_zero("session.idle", session.idle);
-    if session.idle > session.ttl {
+    if session.idle > session.ttl && checks.is_said("session.idle") {
         checks.blame(
             "session.idle",
             "`session.idle` is longer than `session.ttl`, which ends every session",

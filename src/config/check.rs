@@ -25,7 +25,8 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// The same, with a second place that has to do with it.
+    /// The same, with a second place that has to do with it. Where only that one was said, the
+    /// mistake is there.
     pub(super) fn blame_both(
         &mut self,
         path: &str,
@@ -33,11 +34,16 @@ impl<'a> Checks<'a> {
         message: impl Into<String>,
         help: &str,
     ) {
-        if !self.reader.blames(path) {
-            let (place, also) = (self.place(path), self.place(other.0));
-            let fault = Fault::new(path, &place, message).help(help);
-            self.reader.push(fault.also(&also, other.1));
+        if self.reader.blames(path) {
+            return;
         }
+        let (said, said_too) = (self.is_said(path), self.is_said(other.0));
+        let at = if said || !said_too { path } else { other.0 };
+        let mut fault = Fault::new(at, &self.place(at), message).help(help);
+        if said && said_too {
+            fault = fault.also(&self.place(other.0), other.1);
+        }
+        self.reader.push(fault);
     }
 
     /// The full names of the items of `list` that could be read, in their order.
@@ -63,6 +69,18 @@ impl<'a> Checks<'a> {
             .descendant(path)
             .map(Value::found)
             .unwrap_or_default()
+    }
+
+    /// Whether somebody said `path`, so that it is no default.
+    pub(super) fn is_said(&self, path: &str) -> bool {
+        self.tree
+            .descendant(path)
+            .is_some_and(|value| value.place != Place::Nowhere)
+    }
+
+    /// Whether something is known to be wrong with `path`.
+    pub(super) fn is_blamed(&self, path: &str) -> bool {
+        self.reader.blames(path)
     }
 
     fn place(&self, path: &str) -> Place {

@@ -72,19 +72,12 @@ fn end_of_value(text: &str) -> usize {
 /// `{ env = "NAME" }` may be shown if the names look like names; anything else is starred.
 fn masked_reference(inside: &str) -> String {
     let mut out = String::new();
-    for part in inside.split_inclusive(',') {
-        let harmless = part.split_once('=').is_none_or(|(key, value)| {
-            let key = key.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-            let value = value.trim_matches(|c: char| c.is_whitespace() || "\"',}".contains(c));
-            let path = value.contains(['/', '.']) || value.len() < 16;
-            match key {
-                "env" => is_variable_name(value),
-                "file" => path && !looks_secret(value),
-                _ => false,
-            }
-        });
+    for (index, part) in inside.split(',').enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
         match part.split_once('=') {
-            Some((key, value)) if !harmless => {
+            Some((key, value)) if !is_reference(key, value) => {
                 out.push_str(key);
                 out.push('=');
                 out.push_str(&stars(value));
@@ -93,6 +86,17 @@ fn masked_reference(inside: &str) -> String {
         }
     }
     out
+}
+
+/// Whether `key = value` says where a secret is, and cannot be the secret itself.
+fn is_reference(key: &str, value: &str) -> bool {
+    let key = key.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let value = value.trim_matches(|c: char| c.is_whitespace() || "\"'}".contains(c));
+    match key {
+        "env" => is_variable_name(value),
+        "file" => !looks_secret(value) && (value.contains(['/', '.']) || value.len() < 16),
+        _ => false,
+    }
 }
 
 /// Whether the key before a `=` is named like a secret, or nearly.
@@ -130,7 +134,7 @@ fn without_tokens(text: &str) -> String {
         let end = from.find(|c| !is_part(c)).unwrap_or(from.len());
         let (run, after) = from.split_at(end);
         out.push_str(before);
-        if looks_secret(&run.replace('/', "+")) && !run.starts_with('/') {
+        if looks_secret(run) {
             out.push_str(&stars(run));
         } else {
             out.push_str(run);
@@ -151,4 +155,65 @@ fn stars(text: &str) -> String {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "5ec7e70fa11005ec7e70fa11005ec7e7";
+
+    #[test]
+    fn what_might_be_a_secret_is_starred_in_place() {
+        for (line, masked) in [
+            ("secret = \"hunter two\"", "secret = \"****** ***\""),
+            ("secret='x' # why", "secret='*' # why"),
+            (
+                "app = { secret = \"a\\\"b\", x = 1 }",
+                "app = { secret = \"**\"*\", x = 1 }",
+            ),
+            ("a.\"secret\" = \"x\"", "a.\"secret\" = \"*\""),
+            ("secret = bare words", "secret = **** *****"),
+            ("apptoken = \"x\"", "apptoken = \"*\""),
+            ("secert = \"x\"", "secert = \"*\""),
+            (
+                "proxy = \"http://me:pw@proxy:1\"",
+                "proxy = \"http://*****@proxy:1\"",
+            ),
+            (
+                "secret = { env = \"hunter2\" }",
+                "secret = { env = \"*******\" }",
+            ),
+            (
+                "secret = { vault = \"x\" }, y = 1",
+                "secret = { vault = \"*\" }, y = 1",
+            ),
+        ] {
+            assert_eq!(super::masked(line), masked);
+        }
+        for key in ["appid = ", "to = \"http://a/\" # ", "", "to = ?"] {
+            let line = format!("{key}{SECRET}");
+            assert!(!masked(&line).contains("5ec7"), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_helps_is_left() {
+        for line in [
+            "appid = \"wx0123456789abcdef\"",
+            "secret = { env = \"WX_SECRET\" }",
+            "secret = { file = \"/run/secrets/wx\" }",
+            "to = \"http://127.0.0.1:3000/a/long/path/of/many/segments/1\"",
+            "phone_country = \"X-WX-PHONE-COUNTRY\"",
+            "path = \"/é\"",
+        ] {
+            assert_eq!(masked(line), line);
+        }
+    }
+
+    #[test]
+    fn a_text_of_several_lines_is_starred_to_its_end() {
+        let text = "x = \"\"\"\nhunter2\n\"\"\"\nidle = \"1h\"\n";
+        assert_eq!(masked(text), "x = \"\"\"\n*******\n\"\"\"\nidle = \"1h\"\n");
+    }
 }

@@ -55,7 +55,7 @@ fn matching(checks: &mut Checks<'_>, route: &Config, path: &str, endpoints: &end
     if let Err(help) = normal_path(&route.path) {
         let message = format!("`{at}` is not a path prefix: {}", checks.found(&at));
         checks.blame(&at, message, &help);
-    } else if is_within(&route.path, &endpoints.prefix) {
+    } else if is_within(&route.path, &endpoints.prefix) && !checks.is_blamed("endpoints.prefix") {
         checks.blame(
             &at,
             format!("`{at}` lies under `endpoints.prefix`, where the gateway answers itself"),
@@ -73,7 +73,7 @@ fn matching(checks: &mut Checks<'_>, route: &Config, path: &str, endpoints: &end
         return;
     }
     let at = format!("{path}.strip");
-    if !is_within(&route.path, &route.strip) {
+    if !is_within(&route.path, &route.strip) && !checks.is_blamed(&format!("{path}.path")) {
         let message = format!(
             "`{at}` is not a prefix of the route's path \"{}\": {}",
             route.path,
@@ -152,7 +152,7 @@ fn upstream(checks: &mut Checks<'_>, to: &str, at: &str) {
 }
 
 fn known_apps(checks: &mut Checks<'_>, route: &Config, path: &str, apps: &[wechat::App]) {
-    let listed = checks.items("app").len() == apps.len();
+    let listed = !checks.is_blamed("app");
     for (index, appid) in route.apps.iter().enumerate() {
         if listed && !apps.iter().any(|app| app.appid == *appid) {
             let at = format!("{path}.apps[{index}]");

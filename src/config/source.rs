@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 use crate::config::diagnostic::Report;
 use crate::config::layers::{self, Layer, Spans};
+use crate::config::syntax;
 use crate::config::variables::{self, APPID, SECRET};
 use crate::setting::{Fault, Kind, Place, Printed, Reader, Shape, Value};
 
@@ -102,7 +103,7 @@ impl Sources {
     }
 }
 
-const BEGIN: &str = "the smallest useful file:
+const BEGIN: &str = "name another by `-c FILE`, or begin with the smallest useful one:
 
 [[app]]
 appid = \"wx0123456789abcdef\"
@@ -122,7 +123,7 @@ pub(super) fn tree(
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         // What was mended to read on is not what was meant: no other mistakes are looked for.
-        return Err(sources.report(text, errors.iter().map(syntax_fault).collect()));
+        return Err(sources.report(text, syntax::faults(text, &errors)));
     }
     let spans = Spans::of(&table);
     let file = layers::merge([Layer::file(table.get_ref())], &spans);
@@ -152,20 +153,6 @@ pub(super) fn tree(
         reader.push(fault);
     }
     Ok((tree, reader))
-}
-
-fn syntax_fault(error: &toml::de::Error) -> Fault {
-    let place = error.span().map_or(Place::Nowhere, Place::File);
-    let message = error.message();
-    let fault = Fault::new("", &place, format!("this is not TOML: {message}"));
-    if message.starts_with("string values must be quoted") {
-        return fault.help("texts, durations and sizes stand in quotes: \"30s\", \"16MiB\"");
-    }
-    if message.starts_with("duplicate key") {
-        return Fault::new("", &place, "this key was given before")
-            .help("keep one of the two; a list of tables is written `[[…]]`");
-    }
-    fault
 }
 
 /// `WXGATE_APPID` and `WXGATE_SECRET`, as the one app they are.

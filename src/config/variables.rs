@@ -36,7 +36,7 @@ pub(super) fn read(
         }
         let keys: Vec<String> = rest.split("__").map(str::to_ascii_lowercase).collect();
         let place = Place::Variable(name.clone());
-        match settable(&keys, shape, &|leaf| name_of(leaf)) {
+        match settable(&keys, shape, name, &|leaf| name_of(leaf)) {
             Ok(()) => texts.push((keys, text.clone())),
             Err((message, help)) => {
                 faults.push(Fault::new(&keys.join("."), &place, message).help(help));
@@ -56,7 +56,7 @@ pub(super) fn read_flags(
     for (key, text) in flags {
         let keys: Vec<String> = key.split('.').map(str::to_owned).collect();
         let place = Place::Flag(format!("--set {key}"));
-        match settable(&keys, shape, &str::to_owned) {
+        match settable(&keys, shape, key, &str::to_owned) {
             Ok(()) => texts.push((keys, text.clone())),
             Err((message, help)) => faults.push(Fault::new(key, &place, message).help(help)),
         }
@@ -83,10 +83,11 @@ fn is_of_one_app(name: &str) -> bool {
     name == APPID || name == SECRET
 }
 
-/// Whether one text can set `keys`; else what is wrong and what to do.
+/// Whether one text can set `keys`, which were `said` so; else what is wrong and what to do.
 fn settable(
     keys: &[String],
     shape: &Shape,
+    said: &str,
     name: &dyn Fn(&str) -> String,
 ) -> Result<(), (String, String)> {
     let mut here = shape;
@@ -105,10 +106,10 @@ fn settable(
                 }
                 match known.iter().find(|(word, _)| word == key) {
                     Some((_, below)) => below,
-                    None => return Err(unknown(keys, shape, name)),
+                    None => return Err(unknown(keys, shape, said, name)),
                 }
             }
-            _ => return Err(unknown(keys, shape, name)),
+            _ => return Err(unknown(keys, shape, said, name)),
         };
         if let Shape::Tables(_) = here {
             let app = if key == "app" {
@@ -138,7 +139,12 @@ fn settable(
     }
 }
 
-fn unknown(keys: &[String], shape: &Shape, name: &dyn Fn(&str) -> String) -> (String, String) {
+fn unknown(
+    keys: &[String],
+    shape: &Shape,
+    said: &str,
+    name: &dyn Fn(&str) -> String,
+) -> (String, String) {
     let path = keys.join(".");
     let leaves = shape.leaves();
     let settable = leaves
@@ -149,5 +155,5 @@ fn unknown(keys: &[String], shape: &Shape, name: &dyn Fn(&str) -> String) -> (St
         Some(leaf) => format!("did you mean {}?", name(leaf)),
         None => "`wxgate check --print` shows all keys".to_owned(),
     };
-    ("no key has this name".to_owned(), help)
+    (format!("{said} names no key"), help)
 }

@@ -6,8 +6,9 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 
 use crate::error::{self, Code, Problem};
 use crate::gateway::answer::Content;
-use crate::gateway::guard;
+use crate::gateway::own::needs_no_host;
 use crate::gateway::site::Site;
+use crate::gateway::{guard, now};
 use crate::listener::{Arrival, Peer, RequestBody};
 use crate::proxy::client_address::{self, Trust};
 use crate::proxy::{Context, Trail, host, path, trace};
@@ -77,17 +78,30 @@ impl Site {
         self.head.check(&request).map_err(|error| problem(&error))?;
         let uri = request.uri().clone();
         let path = path::normalise(uri.path()).map_err(|refused| problem(&refused.into()))?;
+        let endpoint = match self.endpoints.route(request.method(), &path) {
+            None => None,
+            Some(Ok(endpoint)) => Some(endpoint),
+            Some(Err(error)) => return Err((&error).into()),
+        };
+        if let Some(endpoint) = endpoint
+            && needs_no_host(request.version(), request.headers(), endpoint)
+        {
+            return self.answer_own(request, endpoint, "").await;
+        }
         let line = host::line(request.headers())
             .map_err(|refused| problem(&refused.into()))?
             .clone();
         let host =
             host::of(&uri, &line, DEFAULT_PORT).map_err(|refused| problem(&refused.into()))?;
+        if let Some(endpoint) = endpoint {
+            return self.answer_own(request, endpoint, host.as_str()).await;
+        }
         let context = Context {
             peer: &client.peer,
             remembered: &client.remembered,
             request_id: id,
             random: self.lots.draw(),
-            now: self.now(),
+            now: now(),
         };
         let answer = self
             .proxy
@@ -129,7 +143,7 @@ impl Lots {
         Self(Cell::new(u64::from_le_bytes(seed)))
     }
 
-    /// `N` bytes (SplitMix64).
+    /// `N` bytes (`SplitMix64`).
     pub(super) fn draw<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         for part in bytes.chunks_mut(8) {

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::auth::{Carrier, UnixSeconds};
+use crate::auth::Carrier;
 use crate::config::Config;
 use crate::deadline::Wheel;
+use crate::endpoint::Endpoints;
 use crate::gateway::Error;
 use crate::gateway::dispatch::Lots;
 use crate::listener::{Limits, Timeouts};
@@ -30,6 +31,7 @@ pub(super) struct Plan {
     pub(super) timeouts: Timeouts,
     pub(super) sessions: Sessions,
     pub(super) servers: Arc<Servers>,
+    pub(super) endpoints: Arc<Endpoints>,
     table: Arc<Table>,
     leads: Arc<[Option<ServerId>]>,
     rules: Arc<Rules>,
@@ -42,16 +44,10 @@ pub(super) struct Plan {
 /// One worker's part: it answers the requests of its connections.
 pub(super) struct Site {
     pub(super) proxy: Proxy,
+    pub(super) endpoints: Arc<Endpoints>,
     pub(super) head: HeadLimits,
     pub(super) lots: Lots,
     pub(super) control: Handle,
-}
-
-impl Site {
-    /// Seconds since 1970.
-    pub(super) fn now(&self) -> UnixSeconds {
-        super::now()
-    }
 }
 
 impl Plan {
@@ -87,11 +83,14 @@ impl Plan {
             carrier.header(),
             carrier.cookie().unwrap_or_default(),
         );
+        let apps = config.app.iter().map(|app| app.appid.clone()).collect();
+        let endpoints = Endpoints::new(&config.endpoints, apps, sessions.clone(), wechat, &carrier);
         Ok(Self {
             limits: config.limits.clone(),
             timeouts: config.timeouts.clone(),
             sessions,
             servers: Arc::new(servers),
+            endpoints: Arc::new(endpoints),
             table: Arc::new(table),
             leads,
             rules: Arc::new(rules),
@@ -135,6 +134,7 @@ impl Plan {
         };
         Rc::new(Site {
             proxy,
+            endpoints: Arc::clone(&self.endpoints),
             head,
             lots: Lots::new(),
             control: self.control.clone(),

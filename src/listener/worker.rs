@@ -101,7 +101,7 @@ where
             let (worker, connect) = (Rc::clone(&worker), Rc::clone(&connect));
             let (load, connections) = (Arc::clone(load), Rc::clone(&connections));
             accepting.spawn_local(async move {
-                accept(&listener, &worker, &*connect, &load, &connections).await
+                accept(&listener, &worker, &*connect, &load, &connections).await;
             });
         }
         let _ = drain.wait_for(|draining| *draining).await;

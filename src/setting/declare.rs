@@ -60,7 +60,7 @@ macro_rules! section {
 
 /// One key of a section: what the file says, else the default, else a fault.
 ///
-/// After a fault the default stands in, so that what follows can be checked too.
+/// After a fault the default stands in, so that the rest can be checked too.
 macro_rules! field {
     ($value:ident, $reader:ident, $field:ident : $kind:ty = $default:expr) => {
         Some(
@@ -71,10 +71,7 @@ macro_rules! field {
         )
     };
     ($value:ident, $reader:ident, $field:ident : $kind:ty) => {
-        match $value.find(stringify!($field)) {
-            Some(_) => $crate::setting::offered($value, stringify!($field), $reader),
-            None => $crate::setting::missing::<$kind>($value, stringify!($field), $reader),
-        }
+        $crate::setting::needed::<$kind>($value, stringify!($field), $reader)
     };
 }
 
@@ -131,11 +128,15 @@ macro_rules! choice {
 
 /// Makes a word of a type that has a form as text: how it is parsed and how it is written.
 macro_rules! text {
-    ($name:ty, $what:literal, $example:literal, $parse:expr, $write:expr $(, blank: $blank:literal)?) => {
+    ($name:ty, $what:literal, $example:literal, $parse:expr, $write:expr $(, blank: $blank:literal)? $(, stand_in: $stand_in:expr)?) => {
         impl $crate::setting::Setting for $name {
             const WHAT: &'static str = $what;
             const EXAMPLE: &'static str = concat!("\"", $example, "\"");
             $( const MAY_BE_BLANK: bool = $blank; )?
+
+            $( fn stand_in() -> Option<Self> {
+                $stand_in
+            } )?
 
             fn shape() -> $crate::setting::Shape {
                 $crate::setting::Shape::Word

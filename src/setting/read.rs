@@ -9,14 +9,14 @@ pub fn offered<T: Setting>(table: &Value, key: &str, reader: &mut Reader) -> Opt
     T::read(table.find(key)?, reader)
 }
 
-/// Says that `key` of `table` must be there.
-pub fn missing<T: Setting>(table: &Value, key: &str, reader: &mut Reader) -> Option<T> {
+/// Reads `key` of `table`, which must be there.
+pub fn needed<T: Setting>(table: &Value, key: &str, reader: &mut Reader) -> Option<T> {
     let path = table.path_of(key);
-    if !reader.blames(&path) {
-        let fault = Fault::new(&path, &table.place, format!("`{key}` is missing"));
+    if table.find(key).is_none() && !reader.blames(&path) {
+        let fault = Fault::new(&path, &table.place, format!("`{path}` is missing"));
         reader.push(fault.help(format!("add `{key} = {}`", T::EXAMPLE)));
     }
-    None
+    offered(table, key, reader).or_else(T::stand_in)
 }
 
 impl Value {
@@ -67,6 +67,7 @@ impl Value {
         }
         let fault = self.mismatch(what);
         reader.push(match closest(text, words.iter().copied()) {
+            Some(word) if words.len() == 1 => fault.help(format!("did you mean \"{word}\"?")),
             Some(word) => fault.help(format!("did you mean \"{word}\"? {}", one_of(words))),
             None => fault.help(one_of(words)),
         });

@@ -19,6 +19,12 @@ pub trait Setting: Sized {
     /// Reads `value`; every fault goes to `reader`, and then there is nothing or what remains.
     fn read(value: &Value, reader: &mut Reader) -> Option<Self>;
 
+    /// What takes the place of a needed value that is wrong, so that what stands beside it can be
+    /// checked too. It is like no real value, and a config that holds one is never used.
+    fn stand_in() -> Option<Self> {
+        None
+    }
+
     /// How this value would stand in a file. Secrets show where they come from, not what they are.
     fn print(&self) -> Printed;
 }

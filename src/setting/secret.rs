@@ -63,7 +63,11 @@ impl Setting for Secret {
                 return Some(from(text, Origin::Variable(name.clone())));
             }
             (Kind::Given(_), Place::Variable(_)) => {
-                reader.push(value.fault(format!("`{path}` is empty")));
+                reader.push(
+                    value
+                        .fault(format!("`{path}` is empty"))
+                        .help("unset it, or let it hold the secret"),
+                );
                 return None;
             }
             (Kind::Given(_), _) => {
@@ -97,6 +101,10 @@ impl Setting for Secret {
                 None
             }
         }
+    }
+
+    fn stand_in() -> Option<Self> {
+        Some(Self::new(""))
     }
 
     fn print(&self) -> Printed {

@@ -99,7 +99,7 @@ impl Value {
             }
             Kind::Given(text) | Kind::Text(text) => format!("\"{}\"", without_user(text)),
             Kind::Whole(number) => format!("the number {number}"),
-            Kind::Number => "a number that is too large or not whole".to_owned(),
+            Kind::Number => "a fraction, or a number too large".to_owned(),
             Kind::Truth(truth) => truth.to_string(),
             Kind::Date => "a date".to_owned(),
             Kind::List(_) => "a list".to_owned(),
@@ -108,14 +108,18 @@ impl Value {
     }
 }
 
-/// Whether `text` might be a secret in a place where none belongs: long, with digits, without
-/// the marks of addresses and paths.
+/// Whether `text` might be a secret in a place where none belongs: long, with digits, and without
+/// the marks of addresses. What has slashes is base64 only if it has all sorts of letters too.
 pub fn looks_secret(text: &str) -> bool {
+    let has = |sort: fn(&u8) -> bool| text.as_bytes().iter().any(sort);
+    let is_path = text.contains('/')
+        && (text.starts_with('/') || !has(u8::is_ascii_uppercase) || !has(u8::is_ascii_lowercase));
     text.len() >= 20
-        && text.bytes().any(|b| b.is_ascii_digit())
+        && has(u8::is_ascii_digit)
+        && !is_path
         && text
             .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'=' | b'_' | b'-'))
+            .all(|b| b.is_ascii_alphanumeric() || b"+=_-/".contains(&b))
 }
 
 /// `text` with stars for the name and password that URLs in it carry; it keeps its length.

@@ -59,7 +59,7 @@ macro_rules! whole {
                 };
                 let Some(number) = number else {
                     let quoted = value.text().is_some_and(|text| text.parse::<i128>().is_ok());
-                    let help = if quoted { "take the quotes off" } else { "write a number without a unit" };
+                    let help = if quoted { "take the quotes off" } else { "write a whole number without a unit" };
                     reader.push(value.mismatch(Self::WHAT).help(help));
                     return None;
                 };
@@ -81,9 +81,7 @@ macro_rules! whole {
 
 whole!(u8, u32, u64);
 
-declare::text!(String, "a text", "…", |text| Ok(text.to_owned()), |text| {
-    without_user(text)
-});
+declare::text!(String, "a text", "…", |text| Ok(text.to_owned()), |text| without_user(text), stand_in: Some("…".to_owned()));
 
 impl Setting for PathBuf {
     const WHAT: &'static str = "a path";

@@ -15,6 +15,9 @@ use tokio::net::TcpStream;
 use crate::deadline::{TICK, Wheel};
 use crate::upstream::{Error, IDLE, Link, Patience, ServerId, Servers};
 
+/// A connection, and the tick at which it became idle.
+type Idle<B> = (u64, Link<B>);
+
 /// The upstream connections of one worker.
 pub struct Upstreams<B>
 where
@@ -23,8 +26,8 @@ where
     servers: Arc<Servers>,
     patience: Patience,
     wheel: Wheel,
-    /// For each server its idle connections, and when they became idle.
-    idle: RefCell<Vec<Vec<(u64, Link<B>)>>>,
+    /// For each server its idle connections.
+    idle: RefCell<Vec<Vec<Idle<B>>>>,
     turn: Cell<usize>,
 }
 

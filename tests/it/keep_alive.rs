@@ -1,6 +1,7 @@
 //! Connections between requests: pipelined, parked, slow, and too many.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::harness::{Bed, Client};
@@ -31,9 +32,10 @@ fn pipelined_requests_are_all_answered_in_order() {
     });
     let bed = Bed::around(upstream, "", PUBLIC);
     let mut client = bed.client();
-    let all: String = (0..200)
-        .map(|number| format!("GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n"))
-        .collect();
+    let mut all = String::new();
+    for number in 0..200 {
+        write!(all, "GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    }
     // In pieces that end in the middle of heads.
     for piece in all.as_bytes().chunks(97) {
         client.write(piece);

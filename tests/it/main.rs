@@ -4,13 +4,15 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::format_push_string,
-    unreachable_pub
+    unreachable_pub,
+    reason = "a test that cannot go on says so by a panic"
 )]
 
-mod harness;
-
+mod cli;
 mod config;
+mod harness;
 mod image;
+mod journey;
 mod keep_alive;
 mod services;
 mod streaming;

@@ -44,7 +44,7 @@ fn growth(work: impl FnOnce()) -> u64 {
 
 fn gibibyte() -> Upstream {
     Upstream::connecting(|stream, _| {
-        let mut room = [0; 65_536];
+        let mut room = vec![0; 65_536];
         let length = stream.read(&mut room).unwrap_or(0);
         let head = String::from_utf8_lossy(&room[..length]).into_owned();
         if head.starts_with("GET") {
@@ -91,8 +91,8 @@ fn a_gibibyte_goes_down_and_up_in_flat_memory() {
                 bytes = &bytes[end + 4..];
                 head = false;
             }
-            for byte in bytes.iter().step_by(4_093) {
-                let at = total + (byte as *const u8 as usize - bytes.as_ptr() as usize);
+            for (at, byte) in bytes.iter().enumerate().step_by(4_093) {
+                let at = total + at;
                 assert_eq!(*byte, part[at % part.len()], "at {at}");
             }
             total += bytes.len();
@@ -158,7 +158,7 @@ fn a_client_that_stops_reading_stops_the_upstream() {
             .unwrap();
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 268435456\r\n\r\n");
         let mut total = 0_usize;
-        while let Ok(written) = stream.write(&[7; 65_536]) {
+        while let Ok(written) = stream.write(&pattern()) {
             total += written;
             if written == 0 || total >= 256 << 20 {
                 break;
@@ -334,7 +334,7 @@ fn a_client_that_takes_nothing_is_cut_off() {
     let upstream = Upstream::connecting(move |stream, _| {
         let _ = stream.read(&mut [0; 1024]);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 268435456\r\n\r\n");
-        while stream.write_all(&[7; 65_536]).is_ok() {}
+        while stream.write_all(&pattern()).is_ok() {}
         let _ = gone.send(());
     });
     let bed = Bed::around(upstream, "[timeouts]\nstream = \"300ms\"\n", PUBLIC);

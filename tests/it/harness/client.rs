@@ -210,7 +210,7 @@ impl Client {
 
     /// Reads what has come; `false` at the end.
     pub fn more(&mut self) -> bool {
-        let mut room = [0; 65_536];
+        let mut room = vec![0; 65_536];
         match self.stream.read(&mut room) {
             Ok(0) => false,
             Ok(length) => {

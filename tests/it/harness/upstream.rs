@@ -217,7 +217,7 @@ fn line(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
 }
 
 fn more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
-    let mut room = [0; 65_536];
+    let mut room = vec![0; 65_536];
     match stream.read(&mut room) {
         Ok(0) | Err(_) => None,
         Ok(length) => {
