@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Request, Response, Version};
 
-use crate::endpoint::{BODY_MOST, Call, Endpoint};
+use crate::endpoint::{BODY_MOST, Endpoint};
 use crate::error::{Code, Problem};
 use crate::gateway::answer::Content;
 use crate::gateway::now;
@@ -28,7 +28,7 @@ impl Site {
         };
         let body = Outgoing::new(body, bounds, &self.proxy.wheel, None)?;
         let body = body.read().await?;
-        let call = Call::new(endpoint, &head, &self.proxy.carrier, host, body, now());
+        let call = self.endpoints.call(endpoint, &head, host, body, now());
         let endpoints = Arc::clone(&self.endpoints);
         let work = self
             .control

@@ -84,7 +84,13 @@ impl Plan {
             carrier.cookie().unwrap_or_default(),
         );
         let apps = config.app.iter().map(|app| app.appid.clone()).collect();
-        let endpoints = Endpoints::new(&config.endpoints, apps, sessions.clone(), wechat, &carrier);
+        let endpoints = Endpoints::new(
+            config.endpoints.clone(),
+            apps,
+            sessions.clone(),
+            wechat,
+            carrier.clone(),
+        );
         Ok(Self {
             limits: config.limits.clone(),
             timeouts: config.timeouts.clone(),
