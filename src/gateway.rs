@@ -73,7 +73,12 @@ impl Gateway {
         let bound = listener::bind(&config.listen, workers(config))?;
         let (drain, draining) = watch::channel(false);
         let (ready, readiness) = watch::channel(true);
-        let admin = None;
+        let admin = admin::start(
+            &config.admin,
+            readiness,
+            config.warnings(),
+            control.handle(),
+        )?;
         let sessions = plan.sessions.clone();
         control.spawn(sweep(sessions.clone()));
         let servers = Arc::clone(&plan.servers);

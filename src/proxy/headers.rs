@@ -161,22 +161,6 @@ impl Rules {
         }
     }
 
-    /// The text of the credential that a request carries: the first that begins like ours, in the
-    /// header, then in the cookie.
-    pub fn credential<'a>(&self, headers: &'a HeaderMap) -> Option<&'a [u8]> {
-        let lines = headers.get_all(&self.credential).iter();
-        let in_header = lines
-            .map(|value| credential::bare(value.as_bytes()))
-            .find(|text| text.starts_with(credential::PREFIX));
-        if in_header.is_some() || self.cookie.is_empty() {
-            return in_header;
-        }
-        let lines = headers.get_all(header::COOKIE).iter();
-        lines
-            .filter_map(|line| cookie::crumb(line.as_bytes(), &self.cookie))
-            .find(|text| text.starts_with(credential::PREFIX))
-    }
-
     /// Takes out of a request's head what an upstream must not see: reserved and odd names, what is
     /// meant for one hop, and our own credential. Read the credential before.
     pub fn request(&self, headers: &mut HeaderMap) -> Result<Removed, Refused> {

@@ -1,20 +1,11 @@
-//! One crumb of a cookie: read it, cut it out, leave the others as they are (RFC 6265 §4.2).
+//! Cuts one crumb out of the cookies and leaves the others as they are (RFC 6265 §4.2).
 
 use http::{HeaderMap, HeaderValue, header};
-
-/// The value of the first crumb of that name.
-pub(super) fn crumb<'a>(line: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    line.split(|byte| *byte == b';')
-        .find_map(|crumb| value_of(crumb, name))
-}
 
 /// Cuts every crumb of that name out of all cookie lines; a line without another goes.
 pub(super) fn cut(headers: &mut HeaderMap, name: &str) {
     let lines = headers.get_all(header::COOKIE);
-    if !lines
-        .iter()
-        .any(|line| crumb(line.as_bytes(), name).is_some())
-    {
+    if !lines.iter().any(|line| has(line, name)) {
         return;
     }
     let rest: Vec<HeaderValue> = lines
@@ -27,26 +18,31 @@ pub(super) fn cut(headers: &mut HeaderMap, name: &str) {
     }
 }
 
+fn has(line: &HeaderValue, name: &str) -> bool {
+    crumbs(line).any(|crumb| is_named(crumb, name))
+}
+
 fn without(line: &HeaderValue, name: &str) -> Option<HeaderValue> {
-    if crumb(line.as_bytes(), name).is_none() {
+    if !has(line, name) {
         return Some(line.clone());
     }
-    let kept: Vec<&[u8]> = line
-        .as_bytes()
-        .split(|byte| *byte == b';')
-        .filter(|crumb| value_of(crumb, name).is_none())
+    let kept: Vec<&[u8]> = crumbs(line)
+        .filter(|crumb| !is_named(crumb, name))
         .collect();
     let kept = kept.join(b";".as_slice());
     let kept = kept.trim_ascii();
+    if kept.is_empty() {
+        return None;
+    }
     // What is left of a header's value is fit for a header.
-    (!kept.is_empty()).then(|| HeaderValue::from_bytes(kept).ok())?
+    HeaderValue::from_bytes(kept).ok()
 }
 
-fn value_of<'a>(crumb: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let rest = crumb.trim_ascii_start().strip_prefix(name.as_bytes())?;
-    let value = rest.trim_ascii_start().strip_prefix(b"=")?.trim_ascii();
-    let quoted = value
-        .strip_prefix(b"\"")
-        .and_then(|value| value.strip_suffix(b"\""));
-    Some(quoted.unwrap_or(value))
+fn crumbs(line: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    line.as_bytes().split(|byte| *byte == b';')
+}
+
+fn is_named(crumb: &[u8], name: &str) -> bool {
+    let rest = crumb.trim_ascii_start().strip_prefix(name.as_bytes());
+    rest.is_some_and(|rest| rest.trim_ascii_start().starts_with(b"="))
 }

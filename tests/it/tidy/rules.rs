@@ -34,6 +34,7 @@ const PURE: &[&str] = &[
     "src/proxy/headers",
     "src/proxy/host",
     "src/proxy/path",
+    "src/proxy/retry",
     "src/proxy/route",
     "src/proxy/trace",
     "src/session/user",

@@ -1,8 +1,10 @@
 //! Over random heads: nothing that reads like a reserved name is left but what was injected.
 
+use http::{HeaderMap, HeaderName, header};
 use proptest::prelude::*;
 
-use super::*;
+use super::sample::{forwarded, nobody, permit};
+use crate::proxy::headers::{Names, Rules, name};
 
 /// A name that reads like `name`: other case, other bytes for its dashes.
 fn spelled(name: &'static str) -> impl Strategy<Value = String> {
