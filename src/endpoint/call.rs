@@ -170,24 +170,29 @@ pub(super) struct Fields(Map<String, Value>);
 impl Fields {
     /// The text at `name`; nothing, `null` and an empty text are one.
     pub(super) fn text(&self, name: &'static str) -> Result<Option<&str>, Error> {
-        match self.0.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
-            Some(_) => Err(Error::bad_request(format!("`{name}` must be a text"))),
-        }
+        Ok(self.raw(name)?.filter(|text| !text.is_empty()))
     }
 
-    /// Two texts that belong together: both, or neither.
+    /// Two texts that belong together: both, or neither. One that is empty beside one that is not counts as
+    /// there: it was lost on the way, not left out.
     pub(super) fn pair(
         &self,
         one: &'static str,
         other: &'static str,
     ) -> Result<Option<(&str, &str)>, Error> {
-        match (self.text(one)?, self.text(other)?) {
+        match (self.raw(one)?, self.raw(other)?) {
+            (None | Some(""), None | Some("")) => Ok(None),
             (Some(one), Some(other)) => Ok(Some((one, other))),
-            (None, None) => Ok(None),
             (Some(_), None) => Err(missing(other, one)),
             (None, Some(_)) => Err(missing(one, other)),
+        }
+    }
+
+    fn raw(&self, name: &'static str) -> Result<Option<&str>, Error> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Error::bad_request(format!("`{name}` must be a text"))),
         }
     }
 

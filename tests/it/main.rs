@@ -10,6 +10,7 @@
 
 mod cli;
 mod config;
+mod endpoints;
 mod harness;
 mod image;
 mod journey;

@@ -9,7 +9,12 @@ use crate::harness::{APPID, Bed, ROUTES, Reply, token};
 const MONTH: u64 = 30 * 86_400;
 
 fn names(body: &Value) -> Vec<&str> {
-    let mut names: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut names: Vec<&str> = body
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
     names.sort_unstable();
     names
 }
@@ -62,8 +67,14 @@ fn each_login_gives_another_token() {
 #[test]
 fn the_client_sees_of_the_identity_what_expose_names() {
     for (expose, seen) in [
-        ("[\"openid\"]", &["expires_in", "openid", "phone", "token"][..]),
-        ("[\"unionid\"]", &["expires_in", "phone", "token", "unionid"]),
+        (
+            "[\"openid\"]",
+            &["expires_in", "openid", "phone", "token"][..],
+        ),
+        (
+            "[\"unionid\"]",
+            &["expires_in", "phone", "token", "unionid"],
+        ),
         (
             "[\"openid\", \"unionid\"]",
             &["expires_in", "openid", "phone", "token", "unionid"],
@@ -91,7 +102,12 @@ fn with_one_app_its_id_may_be_left_out() {
     bed.call("login", "", &json!({ "code": code() })).good();
     bed.call("login", "", &json!({ "code": code(), "appid": APPID }))
         .good();
-    for appid in [json!(OTHER_APP), json!("wx"), json!(""), json!(7), json!([])] {
+    for appid in [
+        json!(OTHER_APP),
+        json!("wx"),
+        json!(7),
+        json!([]),
+    ] {
         let body = json!({ "code": code(), "appid": appid });
         bed.call("login", "", &body).is(400, "bad_request", "fix");
     }
@@ -111,7 +127,8 @@ fn with_several_apps_the_id_is_needed_and_never_guessed() {
             .is(400, "bad_request", "fix");
     }
     let unknown = json!({ "code": "c", "appid": "wx0000000000000000" });
-    bed.call("login", "", &unknown).is(400, "bad_request", "fix");
+    bed.call("login", "", &unknown)
+        .is(400, "bad_request", "fix");
     assert_eq!(bed.mock.calls("jscode2session"), 0, "WeChat is not asked");
 
     for appid in [APPID, OTHER_APP] {
@@ -172,10 +189,12 @@ fn a_busy_wechat_is_asked_once_more() {
     bed.mock.fault("jscode2session", Fault::errcode(-1));
     bed.sign_in("oAlice");
     assert_eq!(bed.mock.calls("jscode2session"), 2);
-    bed.mock.fault("jscode2session", Fault::errcode(-1).times(2));
+    bed.mock
+        .fault("jscode2session", Fault::errcode(-1).times(2));
     let code = bed.mock.login_code("oAlice");
     let body = json!({ "code": code });
-    bed.call("login", "", &body).is(502, "wechat_failed", "retry");
+    bed.call("login", "", &body)
+        .is(502, "wechat_failed", "retry");
     assert_eq!(bed.mock.calls("jscode2session"), 4);
     bed.call("login", "", &body).good();
     // The first try was counted although its answer got lost: only a new code helps.
