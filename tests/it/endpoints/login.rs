@@ -102,12 +102,7 @@ fn with_one_app_its_id_may_be_left_out() {
     bed.call("login", "", &json!({ "code": code() })).good();
     bed.call("login", "", &json!({ "code": code(), "appid": APPID }))
         .good();
-    for appid in [
-        json!(OTHER_APP),
-        json!("wx"),
-        json!(7),
-        json!([]),
-    ] {
+    for appid in [json!(OTHER_APP), json!("wx"), json!(7), json!([])] {
         let body = json!({ "code": code(), "appid": appid });
         bed.call("login", "", &body).is(400, "bad_request", "fix");
     }
