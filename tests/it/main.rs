@@ -16,6 +16,7 @@ mod image;
 mod journey;
 mod keep_alive;
 mod phone_code;
+mod rows;
 mod services;
 mod sessions;
 mod streaming;

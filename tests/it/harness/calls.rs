@@ -22,15 +22,6 @@ impl Bed {
         self.call("login", "", &body)
     }
 
-    /// A token of `openid`, whose session key will be `key`.
-    pub fn sign_in_with_key(&self, openid: &str, key: &str) -> String {
-        token(&self.log_in(LoginCode {
-            openid: openid.to_owned(),
-            session_key: Some(key.to_owned()),
-            ..LoginCode::default()
-        }))
-    }
-
     /// A token of `openid` in `appid`, where the gateway has several apps.
     pub fn sign_in_at(&self, appid: &str, openid: &str) -> String {
         token(&self.log_in(LoginCode {
