@@ -2,12 +2,13 @@
 
 mod check;
 pub mod decrypt;
+mod demo;
 mod explain;
 mod health;
 pub mod mock;
 mod run;
+mod terminal;
 
-use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,7 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::{Args, Parser, Subcommand};
 
 use crate::auth::{AppId, UnixSeconds};
-use crate::config::{Report, Sources};
+use crate::config::Sources;
 
 /// A gateway that signs WeChat mini-program users in.
 #[derive(Debug, Parser)]
@@ -46,6 +47,8 @@ enum Command {
         #[command(flatten)]
         config: Config,
     },
+    /// Show what the gateway does: a mini-program, a service and a WeChat in one process
+    Demo(demo::Args),
     /// Play WeChat for development and tests, on this machine
     Mock(mock::Args),
     /// Say why a triple of encryptedData, iv and session key does not open, or that it does
@@ -97,27 +100,6 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
         .ok_or_else(|| "write KEY=VALUE, such as session.idle=1h".to_owned())
 }
 
-/// How a command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// It did what it should.
-    Good,
-    /// It could not.
-    Failed,
-    /// It was called wrongly, or with a wrong config.
-    Wrong,
-}
-
-impl From<End> for ExitCode {
-    fn from(end: End) -> Self {
-        Self::from(match end {
-            End::Good => 0,
-            End::Failed => 1,
-            End::Wrong => 2,
-        })
-    }
-}
-
 /// Runs the command of this process's arguments to its end.
 pub fn main() -> ExitCode {
     // clap ends the process with 2 by itself if the arguments are wrong.
@@ -130,6 +112,7 @@ pub fn main() -> ExitCode {
             url,
             config,
         } => explain::explain(&method, &url, &config.sources()),
+        Command::Demo(args) => demo::run(&args),
         Command::Mock(args) => mock::mock(args),
         Command::Decrypt {
             input,
@@ -163,33 +146,4 @@ fn now() -> UnixSeconds {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs()
-}
-
-/// Writes to standard output; whoever closed it does not want the rest.
-fn say(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
-/// Writes a line to standard error.
-fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// Shows what is wrong with a config, in colours where somebody looks.
-fn refuse(report: &Report) -> End {
-    let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let text = if coloured {
-        report.coloured()
-    } else {
-        report.to_string()
-    };
-    complain(text.trim_end());
-    End::Wrong
-}
-
-/// Shows what is allowed and should be known.
-fn warn(config: &crate::config::Config) {
-    for warning in config.warnings() {
-        complain(&format!("warning: {warning}"));
-    }
 }

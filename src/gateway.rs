@@ -1,8 +1,11 @@
 //! The composition root: builds every room from the config, runs the workers, drains them.
 
 mod answer;
+mod capacity;
+mod clock;
 mod dispatch;
 mod guard;
+mod lots;
 mod own;
 mod site;
 
@@ -11,17 +14,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
-use crate::auth::UnixSeconds;
+use crate::auth::crypto;
 use crate::config::Config;
+use crate::endpoint::Endpoints;
+use crate::gateway::capacity::{most_connections, workers};
+use crate::gateway::clock::now;
 use crate::gateway::dispatch::Client;
 use crate::gateway::site::Plan;
 use crate::listener::{self, Load};
 use crate::session::Sessions;
+use crate::telemetry::access_log::AccessLog;
 use crate::{admin, session, wechat};
 
 /// How long a start waits for the names of upstreams. What is not known by then is looked up later.
@@ -57,6 +64,9 @@ pub struct Gateway {
     workers: Vec<JoinHandle<()>>,
     control: Option<Runtime>,
     sessions: Sessions,
+    endpoints: Arc<Endpoints>,
+    /// Dropped last: what still waits is written then.
+    _log: Option<AccessLog>,
 }
 
 impl Gateway {
@@ -68,7 +78,9 @@ impl Gateway {
             .enable_all()
             .build()?;
         let inside = control.enter();
-        let plan = Arc::new(Plan::new(config, control.handle())?);
+        let log = start_log(config)?;
+        let entry = log.as_ref().map(AccessLog::entry);
+        let plan = Arc::new(Plan::new(config, control.handle(), entry)?);
         first_look_up(&plan, &control);
         let bound = listener::bind(&config.listen, workers(config))?;
         let (drain, draining) = watch::channel(false);
@@ -110,6 +122,8 @@ impl Gateway {
             workers,
             control: Some(control),
             sessions,
+            endpoints: Arc::clone(&plan.endpoints),
+            _log: log,
         })
     }
 
@@ -132,6 +146,7 @@ impl Gateway {
     /// `timeouts.drain`. Whether all of it ended by itself.
     pub fn drain(mut self) -> bool {
         self.ready.send_replace(false);
+        self.endpoints.leave();
         self.drain.send_replace(true);
         let deadline = Instant::now() + self.patience;
         let mut left = std::mem::take(&mut self.workers);
@@ -150,14 +165,6 @@ impl Drop for Gateway {
             control.shutdown_background();
         }
     }
-}
-
-/// Seconds since 1970.
-pub(crate) fn now() -> UnixSeconds {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
 }
 
 fn work(
@@ -188,6 +195,19 @@ fn work(
     )
 }
 
+/// The access log. Who a user is in it depends on `session.secret`, so that a restart changes no name.
+fn start_log(config: &Config) -> Result<Option<AccessLog>, Error> {
+    let key = match &config.session.secret {
+        Some(secret) => crypto::hmac_sha256(secret.expose().as_bytes(), b"wxgate access log"),
+        None => {
+            let mut key = [0; 32];
+            getrandom::fill(&mut key).map_err(|_| session::Error::Random)?;
+            key
+        }
+    };
+    Ok(AccessLog::start(&config.log, &key)?)
+}
+
 fn first_look_up(plan: &Plan, control: &Runtime) {
     let (done, wait) = mpsc::channel();
     let servers = Arc::clone(&plan.servers);
@@ -204,40 +224,4 @@ async fn sweep(sessions: Sessions) {
         tokio::time::sleep(SWEEP).await;
         sessions.sweep(now());
     }
-}
-
-/// `workers`, or one for each core that the cgroup allows.
-fn workers(config: &Config) -> usize {
-    match usize::try_from(config.workers) {
-        Ok(0) | Err(_) => std::thread::available_parallelism().map_or(1, usize::from),
-        Ok(workers) => workers,
-    }
-}
-
-/// `limits.connections`, or 45 % of the hard limit on open files; the soft limit is raised to it.
-fn most_connections(config: &Config) -> usize {
-    let files = raise_file_limit().unwrap_or(1024);
-    match usize::try_from(config.limits.connections) {
-        Ok(0) | Err(_) => usize::try_from(files.saturating_mul(45) / 100).unwrap_or(usize::MAX),
-        Ok(most) => most,
-    }
-}
-
-#[cfg(unix)]
-fn raise_file_limit() -> Option<u64> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    }
-}
-
-#[cfg(not(unix))]
-fn raise_file_limit() -> Option<u64> {
-    None
 }

@@ -22,6 +22,7 @@ mod api;
 mod code;
 mod control;
 mod dice;
+mod endpoint;
 mod open_data;
 mod serve;
 mod traffic;

@@ -2,9 +2,12 @@
 
 pub mod body;
 pub mod client_address;
+mod context;
 pub mod headers;
 pub mod host;
+mod limits;
 pub mod path;
+mod request;
 pub mod retry;
 pub mod route;
 pub mod trace;
@@ -13,23 +16,21 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 
+pub use self::context::{Context, Trail};
+pub use self::limits::HeadLimits;
 use crate::auth::policy::Caller;
-use crate::auth::{Carrier, Denial, OpenId, Permit, Token, UnixSeconds};
+use crate::auth::{Carrier, Denial, Permit, Token};
 use crate::deadline::Wheel;
 use crate::listener::RequestBody;
 use crate::proxy::body::{Bounds, Fault, Outgoing, Returning};
 use crate::proxy::client_address::Trust;
 use crate::proxy::headers::{Forwarded, Rules};
-use crate::proxy::host::Host;
-use crate::proxy::retry::{Attempt, Budget, Progress};
+use crate::proxy::retry::Budget;
 use crate::proxy::route::{Miss, Route, Table};
-use crate::session::{Near, Remembered, Session, Sessions};
+use crate::session::{self, Near, Session, Sessions};
 use crate::upstream::{self, ServerId, Upstreams};
-use crate::{session, setting};
 
 /// Why a request was not forwarded, or has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -72,29 +73,6 @@ pub enum Error {
     Upstream(#[from] upstream::Error),
 }
 
-/// What a log line tells of a request beside its head.
-#[derive(Debug, Default)]
-pub struct Trail {
-    /// The route's place in the config.
-    pub route: Option<usize>,
-    /// Who called, if anybody known.
-    pub openid: Option<OpenId>,
-}
-
-/// What is known of a request beside its lines.
-pub struct Context<'a> {
-    /// The peer.
-    pub peer: &'a client_address::Peer,
-    /// The last credential of the connection.
-    pub remembered: &'a Remembered,
-    /// The id of the request.
-    pub request_id: &'a HeaderValue,
-    /// For a trace that starts here.
-    pub random: [u8; 24],
-    /// The time.
-    pub now: UnixSeconds,
-}
-
 /// Limits and deadlines of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Bearing {
@@ -131,36 +109,33 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Serves one request whose `path` was normalised.
+    /// Serves one request.
     pub async fn serve(
         &self,
         request: Request<RequestBody>,
-        host: &Host<'_>,
-        path: &str,
         context: &Context<'_>,
         trail: &mut Trail,
     ) -> Result<Response<Returning>, Error> {
-        let route = self.route(&request, host, path, trail)?;
+        let route = self.route(request.method(), context, trail)?;
         let caller = self
-            .authenticate(route, request.headers(), context, trail)
+            .authenticate(request.headers(), route, context, trail)
             .await?;
-        let permit = route.policy.authorize(caller).map_err(Error::Denied)?;
-        let request = self.inject(request, route, &permit, host, path, context)?;
-        let answer = self.forward(request, route, permit).await?;
+        let permit = self.authorize(caller, route)?;
+        let request = self.inject(request, route, &permit, context, trail)?;
+        let answer = self.forward(request, route, permit, trail).await?;
         Ok(self.respond(answer))
     }
 
     /// The one route that is meant.
     fn route(
         &self,
-        request: &Request<RequestBody>,
-        host: &Host<'_>,
-        path: &str,
+        method: &Method,
+        context: &Context<'_>,
         trail: &mut Trail,
     ) -> Result<&Route, Error> {
         let route = self
             .table
-            .find(host.name(), path, request.method())
+            .find(context.host.name(), context.path, method)
             .map_err(|miss| match miss {
                 Miss::NoRoute => Error::NoRoute,
                 Miss::UnknownHost => Error::UnknownHost,
@@ -173,8 +148,8 @@ impl Proxy {
     /// Who calls, as far as the route wants to know.
     async fn authenticate(
         &self,
-        route: &Route,
         headers: &HeaderMap,
+        route: &Route,
         context: &Context<'_>,
         trail: &mut Trail,
     ) -> Result<Caller, Error> {
@@ -210,6 +185,12 @@ impl Proxy {
         Ok(found)
     }
 
+    /// The permit of a caller who meets the route's policy.
+    #[expect(clippy::unused_self, reason = "one of the six steps")]
+    fn authorize(&self, caller: Caller, route: &Route) -> Result<Permit, Error> {
+        route.policy.authorize(caller).map_err(Error::Denied)
+    }
+
     /// The request as the upstream gets it: its path and framing written by us, its headers
     /// cleansed, and who calls in them.
     fn inject(
@@ -217,9 +198,8 @@ impl Proxy {
         request: Request<RequestBody>,
         route: &Route,
         permit: &Permit,
-        host: &Host<'_>,
-        path: &str,
         context: &Context<'_>,
+        trail: &mut Trail,
     ) -> Result<Request<Outgoing>, Error> {
         let bounds = Bounds {
             most: route.body.0,
@@ -227,10 +207,12 @@ impl Proxy {
         };
         let (mut head, body) = request.into_parts();
         let body = Outgoing::new(body, bounds, &self.wheel, Some(Arc::clone(&self.rules)))?;
+        trail.received = body.taken();
         let client = self.trust.client(context.peer, &head.headers);
+        trail.client = Some(client.address);
         self.rules.request(&mut head.headers)?;
-        frame(&mut head.headers, &head.method, &body);
-        head.headers.insert(header::HOST, host.header());
+        request::frame(&mut head.headers, &head.method, &body);
+        head.headers.insert(header::HOST, context.host.header());
         let forwarded = Forwarded {
             chain: client.chain,
             client: client.text,
@@ -239,13 +221,13 @@ impl Proxy {
             } else {
                 "http"
             }),
-            host: host.header(),
-            prefix: route.forwarded_prefix(path),
+            host: context.host.header(),
+            prefix: route.forwarded_prefix(context.path),
             request_id: context.request_id.clone(),
             random: context.random,
         };
         self.rules.inject(&mut head.headers, permit, forwarded);
-        head.uri = target(&head.uri, &route.forward_path(path))?;
+        head.uri = request::target(&head.uri, &route.forward_path(context.path))?;
         head.version = Version::HTTP_11;
         Ok(Request::from_parts(head, body))
     }
@@ -257,6 +239,7 @@ impl Proxy {
         request: Request<Outgoing>,
         route: &Route,
         permit: Permit,
+        trail: &mut Trail,
     ) -> Result<Response<upstream::Answer<Outgoing>>, Error> {
         // The permit ends here: it was good for this one request.
         drop(permit);
@@ -268,7 +251,8 @@ impl Proxy {
             .ok_or(Error::NoRoute)?;
         self.budget.earn();
         let link = self.upstreams.link(server).await?;
-        let spare = link.is_reused().then(|| spare(&request)).flatten();
+        trail.upstream = Some(link.address());
+        let spare = link.is_reused().then(|| request::spare(&request)).flatten();
         let fault = request.body().fault();
         let failure = match self.send(link, request).await {
             Ok(answer) => return Ok(answer),
@@ -288,6 +272,7 @@ impl Proxy {
             return Err(Error::Upstream(failure.error));
         };
         let link = self.upstreams.connect(server).await?;
+        trail.upstream = Some(link.address());
         self.send(link, request)
             .await
             .map_err(|failure| Error::Upstream(failure.error))
@@ -310,92 +295,5 @@ impl Proxy {
         self.rules.response(answer.headers_mut());
         *answer.version_mut() = Version::HTTP_11;
         answer
-    }
-}
-
-/// Writes the one framing of a forwarded request: hyper adds `Transfer-Encoding` where no length is
-/// known (RFC 9112 §6).
-fn frame(headers: &mut HeaderMap, method: &Method, body: &Outgoing) {
-    use http_body::Body as _;
-    let had_length = headers.remove(header::CONTENT_LENGTH).is_some();
-    match body.size_hint().exact() {
-        Some(0) if !had_length || *method == Method::GET || *method == Method::HEAD => {}
-        Some(length) => {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-        }
-        None => {}
-    }
-}
-
-/// A second copy of `request`, if it may be repeated.
-fn spare(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
-    let attempt = Attempt {
-        method: request.method(),
-        empty: request.body().is_empty(),
-        whole: true,
-        reused: true,
-        progress: Progress::Sent,
-    };
-    attempt.may_be_repeated().then(|| {
-        let mut copy = Request::new(Outgoing::Empty);
-        *copy.method_mut() = request.method().clone();
-        *copy.uri_mut() = request.uri().clone();
-        *copy.headers_mut() = request.headers().clone();
-        copy
-    })
-}
-
-/// The target in origin form: `path` and the query of `uri`, which takes no part in routing.
-fn target(uri: &Uri, path: &str) -> Result<Uri, Error> {
-    if uri.path() == path
-        && uri.authority().is_none()
-        && let Some(same) = uri.path_and_query()
-    {
-        return Ok(Uri::from(same.clone()));
-    }
-    let text = match uri.query() {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    PathAndQuery::from_maybe_shared(Bytes::from(text))
-        .map(Uri::from)
-        .map_err(|_| Error::Path(path::Refused::Character))
-}
-
-/// `limits.uri`, `limits.headers` and `limits.header_count`, beyond which hyper would refuse without
-/// a word.
-#[derive(Debug, Clone, Copy)]
-pub struct HeadLimits {
-    /// Bytes of the target.
-    pub uri: setting::Size,
-    /// Bytes of the whole head.
-    pub headers: setting::Size,
-    /// Header lines.
-    pub count: u32,
-}
-
-impl HeadLimits {
-    /// Whether `request`'s head keeps within the limits.
-    pub fn check<B>(&self, request: &Request<B>) -> Result<(), Error> {
-        let size = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-        let target = request
-            .uri()
-            .path_and_query()
-            .map_or(0, |target| target.as_str().len());
-        if size(target) > self.uri.0 {
-            return Err(Error::UriTooLong);
-        }
-        if request.headers().len() > usize::try_from(self.count).unwrap_or(usize::MAX) {
-            return Err(Error::HeadTooLarge);
-        }
-        let lines: usize = request
-            .headers()
-            .iter()
-            .map(|(name, value)| name.as_str().len() + value.len() + 4)
-            .sum();
-        if size(lines + target) > self.headers.0 {
-            return Err(Error::HeadTooLarge);
-        }
-        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! `wxgate check`: all that is wrong with a config, at once.
 
-use crate::cli::{End, complain, refuse, say, warn};
+use crate::cli::terminal::{End, complain, refuse, say, warn};
 use crate::config::{Config, Sources};
 
 /// Loads the config, secrets too, and says what it found; with `print` the config in force.

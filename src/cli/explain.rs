@@ -2,7 +2,7 @@
 
 use http::{Method, Uri};
 
-use crate::cli::{End, complain, refuse, say, warn};
+use crate::cli::terminal::{End, complain, refuse, say, warn};
 use crate::config::{Config, Sources};
 use crate::proxy::host::Host;
 use crate::proxy::path;

@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::cli::{End, complain, refuse};
+use crate::cli::terminal::{End, complain, refuse};
 use crate::config::{Config, Sources};
 
 /// How long an answer may take.

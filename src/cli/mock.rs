@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use tokio::runtime::Builder;
 
 use crate::auth::AppId;
-use crate::cli::{End, complain};
+use crate::cli::terminal::{End, complain};
 use crate::mock::{Api, App, DEFAULT_APPID, DEFAULT_OPENID, Mock, Options, Rotation};
 use crate::setting::Secret;
 

@@ -4,22 +4,30 @@ use std::io;
 
 use tokio::runtime::Builder;
 
-use crate::cli::{End, complain, refuse, warn};
+use crate::cli::terminal::{End, complain, refuse};
 use crate::config::{Config, Sources};
 use crate::gateway::Gateway;
+use crate::telemetry;
 
 /// Loads the config, starts the gateway with it, and drains it when the process is told to end.
 pub(super) fn run(sources: &Sources) -> End {
     match Config::load(sources) {
-        Ok(config) => {
-            warn(&config);
-            start(&config)
-        }
+        Ok(config) => start(&config),
         Err(report) => refuse(&report),
     }
 }
 
 fn start(config: &Config) -> End {
+    if let Err(error) = telemetry::install(&config.log) {
+        complain(&format!("wxgate: the log cannot be written: {error}"));
+        return End::Failed;
+    }
+    std::panic::set_hook(Box::new(
+        |panic| tracing::error!(%panic, "a bug: something panicked"),
+    ));
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
     let gateway = match Gateway::start(config) {
         Ok(gateway) => gateway,
         Err(error) => {
@@ -44,7 +52,16 @@ fn start(config: &Config) -> End {
     End::Good
 }
 
-/// Waits for SIGTERM or SIGINT.
+/// A log that was rotated goes on under its name.
+#[cfg(unix)]
+fn reopen() {
+    match telemetry::reopen() {
+        Ok(()) => tracing::info!("logs reopened"),
+        Err(error) => tracing::error!(%error, "a log cannot be reopened"),
+    }
+}
+
+/// Waits for SIGTERM or SIGINT; SIGUSR1 reopens logs meanwhile.
 fn told_to_end() -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -52,9 +69,14 @@ fn told_to_end() -> io::Result<()> {
         {
             use tokio::signal::unix::{SignalKind, signal};
             let mut terminate = signal(SignalKind::terminate())?;
-            tokio::select! {
-                _ = terminate.recv() => Ok(()),
-                interrupted = tokio::signal::ctrl_c() => interrupted,
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            let mut rotated = signal(SignalKind::user_defined1())?;
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => return Ok(()),
+                    _ = interrupt.recv() => return Ok(()),
+                    _ = rotated.recv() => reopen(),
+                }
             }
         }
         #[cfg(not(unix))]

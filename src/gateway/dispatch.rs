@@ -1,18 +1,20 @@
 //! One request or refusal, from its head to its answer: to an endpoint of ours, or through the proxy.
 
-use std::cell::Cell;
+use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 
 use crate::error::{self, Code, Problem};
-use crate::gateway::answer::Content;
+use crate::gateway::answer::{Content, Leaving, Line};
+use crate::gateway::clock::now;
+use crate::gateway::guard;
 use crate::gateway::own::needs_no_host;
 use crate::gateway::site::Site;
-use crate::gateway::{guard, now};
 use crate::listener::{Arrival, Peer, RequestBody};
 use crate::proxy::client_address::{self, Trust};
 use crate::proxy::{Context, Trail, host, path, trace};
 use crate::session::Remembered;
+use crate::telemetry::access_log::Record;
 
 /// The methods that a route can answer: what `Allow` says to CONNECT and TRACE.
 const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
@@ -37,23 +39,61 @@ impl Client {
 
 impl Site {
     /// The answer to what came in.
-    pub(super) async fn answer(&self, arrival: Arrival, client: &Client) -> Response<Content> {
+    pub(super) async fn answer(&self, arrival: Arrival, client: &Client) -> Response<Leaving> {
         let id = trace::request_id(&self.lots.draw());
-        let request = match arrival {
-            Arrival::Request(request) => request,
-            Arrival::Refusal(refusal) => return refuse(&refusal.into(), &id),
-        };
-        let ambiguous = is_ambiguous(request.headers());
+        let mut line = self.begin_line(&arrival, client, &id);
         let mut trail = Trail::default();
-        let mut answer =
-            match guard::unpanicking(self.handle(request, client, &id, &mut trail)).await {
-                Some(Ok(answer)) => answer,
-                Some(Err(problem)) => refuse(&problem, &id),
-                None => refuse(
-                    &Problem::new(Code::Internal, "the gateway failed; the log has more"),
-                    &id,
-                ),
-            };
+        let answer = match arrival {
+            Arrival::Request(request) => {
+                self.answer_request(request, client, &id, &mut trail).await
+            }
+            Arrival::Refusal(refusal) => refuse(&refusal.into(), &id, &mut trail),
+        };
+        if let Some(line) = &mut line {
+            line.fill(trail, answer.status());
+        }
+        answer.map(|content| Leaving::new(content, line))
+    }
+
+    fn begin_line(
+        &self,
+        arrival: &Arrival,
+        client: &Client,
+        id: &HeaderValue,
+    ) -> Option<Box<Line>> {
+        let entry = self.log.as_ref()?.clone();
+        let (at, address) = (SystemTime::now(), client.peer.address());
+        let record = match arrival {
+            Arrival::Request(request) => Record::begin(
+                at,
+                address,
+                request.method(),
+                request.uri(),
+                request.headers(),
+                id,
+            ),
+            Arrival::Refusal(_) => Record::without_head(at, address, id),
+        };
+        Some(Box::new(Line::new(record, entry)))
+    }
+
+    async fn answer_request(
+        &self,
+        request: Request<RequestBody>,
+        client: &Client,
+        id: &HeaderValue,
+        trail: &mut Trail,
+    ) -> Response<Content> {
+        let ambiguous = is_ambiguous(request.headers());
+        let mut answer = match guard::unpanicking(self.handle(request, client, id, trail)).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(problem)) => refuse(&problem, id, trail),
+            None => refuse(
+                &Problem::new(Code::Internal, "the gateway failed; the log has more"),
+                id,
+                trail,
+            ),
+        };
         if ambiguous {
             answer
                 .headers_mut()
@@ -101,12 +141,11 @@ impl Site {
             remembered: &client.remembered,
             request_id: id,
             random: self.lots.draw(),
+            host: &host,
+            path: &path,
             now: now(),
         };
-        let answer = self
-            .proxy
-            .serve(request, &host, &path, &context, trail)
-            .await;
+        let answer = self.proxy.serve(request, &context, trail).await;
         answer
             .map(|answer| answer.map(Content::Upstream))
             .map_err(|error| problem(&error))
@@ -120,7 +159,8 @@ fn problem(error: &crate::proxy::Error) -> Problem {
     error.into()
 }
 
-fn refuse(problem: &Problem, id: &HeaderValue) -> Response<Content> {
+fn refuse(problem: &Problem, id: &HeaderValue, trail: &mut Trail) -> Response<Content> {
+    trail.code = Some(problem.code().word());
     error::answer(problem, id.to_str().unwrap_or_default()).map(Content::own)
 }
 
@@ -130,30 +170,4 @@ fn is_ambiguous(headers: &HeaderMap) -> bool {
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
     let first = lengths.next();
     lengths.next().is_some() || first.is_some_and(|value| value.as_bytes().contains(&b','))
-}
-
-/// Numbers that need not be secret, only different: request ids and traces.
-pub(super) struct Lots(Cell<u64>);
-
-impl Lots {
-    pub(super) fn new() -> Self {
-        let mut seed = [0; 8];
-        // Without random numbers ids may be the same on two workers; nothing depends on it.
-        let _ = getrandom::fill(&mut seed);
-        Self(Cell::new(u64::from_le_bytes(seed)))
-    }
-
-    /// `N` bytes (`SplitMix64`).
-    pub(super) fn draw<const N: usize>(&self) -> [u8; N] {
-        let mut bytes = [0; N];
-        for part in bytes.chunks_mut(8) {
-            let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-            self.0.set(state);
-            let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            mixed ^= mixed >> 31;
-            part.copy_from_slice(mixed.to_le_bytes().get(..part.len()).unwrap_or_default());
-        }
-        bytes
-    }
 }

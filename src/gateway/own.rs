@@ -7,7 +7,7 @@ use http::{HeaderMap, Request, Response, Version};
 use crate::endpoint::{BODY_MOST, Endpoint};
 use crate::error::{Code, Problem};
 use crate::gateway::answer::Content;
-use crate::gateway::now;
+use crate::gateway::clock::now;
 use crate::gateway::site::Site;
 use crate::listener::RequestBody;
 use crate::proxy::body::{Bounds, Outgoing};

@@ -11,7 +11,8 @@ use crate::config::Config;
 use crate::deadline::Wheel;
 use crate::endpoint::Endpoints;
 use crate::gateway::Error;
-use crate::gateway::dispatch::Lots;
+use crate::gateway::capacity::workers;
+use crate::gateway::lots::Lots;
 use crate::listener::{Limits, Timeouts};
 use crate::proxy::client_address::Trust;
 use crate::proxy::headers::Rules;
@@ -19,6 +20,7 @@ use crate::proxy::retry::Budget;
 use crate::proxy::route::Table;
 use crate::proxy::{Bearing, HeadLimits, Proxy};
 use crate::session::Sessions;
+use crate::telemetry::access_log;
 use crate::upstream::{Patience, ServerId, Servers, Upstreams};
 use crate::wechat;
 
@@ -39,6 +41,7 @@ pub(super) struct Plan {
     trust: Trust,
     control: Handle,
     workers: usize,
+    log: Option<access_log::Entry>,
 }
 
 /// One worker's part: it answers the requests of its connections.
@@ -47,11 +50,16 @@ pub(super) struct Site {
     pub(super) endpoints: Arc<Endpoints>,
     pub(super) head: HeadLimits,
     pub(super) lots: Lots,
+    pub(super) log: Option<access_log::Entry>,
     pub(super) control: Handle,
 }
 
 impl Plan {
-    pub(super) fn new(config: &Config, control: &Handle) -> Result<Self, Error> {
+    pub(super) fn new(
+        config: &Config,
+        control: &Handle,
+        log: Option<access_log::Entry>,
+    ) -> Result<Self, Error> {
         let sessions = Sessions::new(&config.session)?;
         let wechat = wechat::Client::new(&config.wechat, &config.app)?;
         let table = Table::build(&config.route, config.limits.body).map_err(|faults| {
@@ -103,7 +111,8 @@ impl Plan {
             carrier,
             trust: Trust::new(&config.proxies),
             control: control.clone(),
-            workers: super::workers(config),
+            workers: workers(config),
+            log,
         })
     }
 
@@ -143,6 +152,7 @@ impl Plan {
             endpoints: Arc::clone(&self.endpoints),
             head,
             lots: Lots::new(),
+            log: self.log.clone(),
             control: self.control.clone(),
         })
     }

@@ -14,7 +14,8 @@ use http_body::Body;
 use http_body_util::BodyExt as _;
 use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
 
-use crate::listener::connection::{Io, State};
+use crate::listener::connection::io::Io;
+use crate::listener::connection::state::State;
 
 /// How long the peer may go on sending what nobody wants any more.
 const PATIENCE: Duration = Duration::from_secs(1);

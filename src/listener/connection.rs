@@ -6,14 +6,14 @@
 //! an answer.
 
 mod body;
-mod io;
+pub(super) mod io;
+pub(super) mod state;
 
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -26,100 +26,10 @@ use tokio::net::TcpStream;
 
 use self::body::Exchange;
 pub use self::body::RequestBody;
-pub(super) use self::io::Io;
-use crate::deadline::{Timer, Wheel};
+use self::io::Io;
+use self::state::{Phase, State};
+use crate::deadline::Wheel;
 use crate::listener::{Arrival, Refusal, Timeouts, closing, parking};
-
-/// How long a connection stays with hyper after an exchange before it is parked: a busy client's
-/// next request comes within it, and then parking has cost nothing.
-const LULL: Duration = Duration::from_secs(1);
-
-/// What a connection is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Between two messages; nothing of the next head has come.
-    Idle,
-    /// Some of a head has come.
-    Head,
-    /// From a whole head to the end of its answer.
-    Exchange,
-}
-
-/// What the bytes, the bodies and the driver of one connection tell each other.
-pub(super) struct State {
-    phase: Cell<Phase>,
-    /// Something was written after the last completed flush.
-    unflushed: Cell<bool>,
-    /// The request's body was read to its end.
-    read_whole: Cell<bool>,
-    /// The peer does not take what we write; the timer runs for that.
-    stuck: Cell<bool>,
-    timer: Timer,
-    timeouts: Rc<Timeouts>,
-}
-
-impl State {
-    pub(super) fn new(worker: &Worker) -> Rc<Self> {
-        Rc::new(Self {
-            phase: Cell::new(Phase::Idle),
-            unflushed: Cell::new(false),
-            read_whole: Cell::new(true),
-            stuck: Cell::new(false),
-            timer: worker.wheel.timer(),
-            timeouts: Rc::clone(&worker.timeouts),
-        })
-    }
-
-    pub(super) fn timer(&self) -> &Timer {
-        &self.timer
-    }
-
-    pub(super) fn timeouts(&self) -> &Timeouts {
-        &self.timeouts
-    }
-
-    fn is_quiet(&self) -> bool {
-        self.phase.get() == Phase::Idle && self.read_whole.get() && !self.unflushed.get()
-    }
-
-    /// Bytes have come from the peer.
-    fn heard(&self) {
-        if self.phase.get() == Phase::Idle {
-            self.phase.set(Phase::Head);
-            self.timer.set(self.timeouts.header);
-        }
-    }
-
-    /// Bytes were offered to the peer, and it took some or none.
-    fn wrote(&self, progress: bool) {
-        self.unflushed.set(true);
-        if !progress {
-            if !self.stuck.replace(true) {
-                self.timer.set(self.timeouts.stream);
-            }
-        } else if self.stuck.replace(false) {
-            match self.phase.get() {
-                Phase::Idle => self.timer.set(LULL),
-                _ => self.timer.clear(),
-            }
-        }
-    }
-
-    /// A whole head has come; its body has, too, if `bodiless`.
-    fn begin(&self, bodiless: bool) {
-        self.phase.set(Phase::Exchange);
-        self.read_whole.set(bodiless);
-        self.timer.clear();
-    }
-
-    /// The answer has ended as far as it is made; hyper may still have to flush it.
-    fn end(&self) {
-        self.phase.set(Phase::Idle);
-        if !self.stuck.get() {
-            self.timer.set(LULL);
-        }
-    }
-}
 
 /// What all connections of one worker share.
 pub(super) struct Worker {
@@ -150,8 +60,8 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let handler = Rc::new(handler);
-    let state = State::new(&worker);
-    state.timer.set(LULL);
+    let state = State::new(&worker.wheel, &worker.timeouts);
+    state.rest();
     let mut io = Io::new(stream, Rc::clone(&state));
     loop {
         let (turn, mut parts) = converse(io, &worker, &state, &handler).await;
@@ -207,12 +117,12 @@ where
             Pin::new(&mut *connection).graceful_shutdown();
         }
         if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(cx) {
-            return Poll::Ready(Turn::Over(ended.is_err() || !state.read_whole.get()));
+            return Poll::Ready(Turn::Over(ended.is_err() || !state.read_whole()));
         }
-        if state.timer.poll(cx).is_pending() {
+        if state.timer().poll(cx).is_pending() {
             return Poll::Pending;
         }
-        Poll::Ready(match state.phase.get() {
+        Poll::Ready(match state.phase() {
             Phase::Head => Turn::Late,
             Phase::Idle if state.is_quiet() => Turn::Park,
             Phase::Idle | Phase::Exchange => Turn::Cut,

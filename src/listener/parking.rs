@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use tokio::net::TcpStream;
 
-use crate::listener::connection::State;
+use crate::listener::connection::state::State;
 
 /// Waits for the next byte on `stream`. `false`: the wait is over, because it was too long, the peer
 /// has gone, or we are draining.

@@ -19,7 +19,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::deadline::{TICK, Wheel};
-use crate::listener::connection::{self, Io, State, Worker};
+use crate::listener::connection::io::Io;
+use crate::listener::connection::state::State;
+use crate::listener::connection::{self, Worker};
 use crate::listener::{Arrival, Limits, Peer, Refusal, Timeouts, closing};
 
 /// How many connections there are, over all workers, and how many there may be.
@@ -164,7 +166,7 @@ async fn accept<C, S, F, B>(
                 connection::serve(stream, worker, handler).await;
             });
         } else {
-            let state = State::new(worker);
+            let state = State::new(&worker.wheel, &worker.timeouts);
             connections.spawn_local(async move {
                 let _place = place;
                 let answer = handler(Arrival::Refusal(Refusal::Overloaded)).await;

@@ -78,7 +78,7 @@ impl Order {
 }
 
 /// `encryptedData` and `iv`, as base64 texts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sealed {
     /// AES-128-CBC ciphertext.
     pub encrypted_data: String,

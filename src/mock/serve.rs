@@ -17,9 +17,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::mock::Api;
 use crate::mock::answer::{self, Answer};
-use crate::mock::api::{self, Api, Request};
 use crate::mock::control::{Control, http as control_http};
+use crate::mock::endpoint::{self, Request};
 use crate::mock::traffic::Instead;
 
 /// The longest body taken, in bytes.
@@ -106,7 +107,7 @@ async fn call_api(
         // What stands before WeChat's APIs wants a Content-Length.
         Answer::new(412, "text/plain", "")
     } else if works {
-        api::handle(&mut control.world(), api, call, control.now())
+        endpoint::handle(&mut control.world(), api, call, control.now())
     } else {
         Answer::new(200, "text/plain", "")
     };

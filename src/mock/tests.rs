@@ -54,13 +54,17 @@ async fn ask(request: reqwest::RequestBuilder) -> Got {
     }
 }
 
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
 async fn get(mock: &Mock, path: &str) -> Got {
-    ask(reqwest::Client::new().get(format!("{}{path}", mock.url()))).await
+    ask(client().get(format!("{}{path}", mock.url()))).await
 }
 
 async fn post(mock: &Mock, path: &str, body: impl ToString) -> Got {
     let url = format!("{}{path}", mock.url());
-    ask(reqwest::Client::new().post(url).body(body.to_string())).await
+    ask(client().post(url).body(body.to_string())).await
 }
 
 async fn log_in(mock: &Mock, code: &str) -> Got {

@@ -59,6 +59,7 @@ pub struct Streamed {
     /// The deadline of the answer, which does not run while the body makes progress.
     answer: Option<(Rc<Timer>, Duration)>,
     fault: Rc<Cell<Option<Fault>>>,
+    taken: Rc<Cell<u64>>,
 }
 
 impl Outgoing {
@@ -87,6 +88,7 @@ impl Outgoing {
             rules,
             answer: None,
             fault: Rc::default(),
+            taken: Rc::default(),
         })))
     }
 
@@ -100,6 +102,14 @@ impl Outgoing {
         match self {
             Self::Empty => None,
             Self::Streamed(streamed) => Some(Rc::clone(&streamed.fault)),
+        }
+    }
+
+    /// Counts the bytes that have come.
+    pub fn taken(&self) -> Option<Rc<Cell<u64>>> {
+        match self {
+            Self::Empty => None,
+            Self::Streamed(streamed) => Some(Rc::clone(&streamed.taken)),
         }
     }
 
@@ -138,6 +148,7 @@ impl Streamed {
             Ok(data) => {
                 let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
                 self.left = self.left.checked_sub(length).ok_or(Fault::TooLarge)?;
+                self.taken.set(self.taken.get() + length);
                 Ok(Frame::data(data))
             }
             Err(other) => {

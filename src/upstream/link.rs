@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker, ready};
@@ -31,6 +32,7 @@ where
     heard: Rc<Cell<bool>>,
     timer: Rc<Timer>,
     server: ServerId,
+    address: SocketAddr,
     patience: Patience,
     /// Where it rests; a pool owns its idle links, so a link does not own its pool.
     pool: Weak<Upstreams<B>>,
@@ -54,6 +56,7 @@ where
 {
     pub(super) async fn new(
         stream: TcpStream,
+        address: SocketAddr,
         server: ServerId,
         pool: &Rc<Upstreams<B>>,
     ) -> Result<Self, Error> {
@@ -69,10 +72,16 @@ where
             heard,
             timer: Rc::new(pool.wheel().timer()),
             server,
+            address,
             patience: *pool.patience(),
             pool: Rc::downgrade(pool),
             reused: false,
         })
+    }
+
+    /// The address that it leads to.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Whether it carried a request before, and may have been closed since.

@@ -63,7 +63,7 @@ where
         let mut failure = None;
         for address in addresses.iter().cycle().skip(first).take(addresses.len()) {
             match self.dial(*address).await {
-                Ok(stream) => return Link::new(stream, server, self).await,
+                Ok(stream) => return Link::new(stream, *address, server, self).await,
                 Err(error) => failure = Some(error),
             }
         }

@@ -8,13 +8,15 @@ mod names;
 mod recipe;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use recipe::Recipe;
 use rustix::process::{Pid, Signal, kill_process};
+
+use self::recipe::Recipe;
+use crate::output::line_with;
 
 const PORT: u16 = 8080;
 const ADMIN_PORT: u16 = 9180;
@@ -139,7 +141,7 @@ impl Root {
     }
 
     fn command(&self, words: &[String]) -> Command {
-        let mut command = Command::new("chroot");
+        let mut command = Command::new("/usr/sbin/chroot");
         command
             .arg(format!("--userspec={}", self.recipe.user))
             .arg("--groups=")
@@ -178,21 +180,9 @@ impl Drop for Root {
 struct Running(Child);
 
 impl Running {
-    /// Reads what it writes until `sign` is in a line.
+    /// Waits until it has written a line that holds `sign`.
     fn wait_for(&mut self, sign: &str) {
-        let mut lines = BufReader::new(self.0.stderr.take().unwrap()).lines();
-        let mut before = String::new();
-        loop {
-            let Some(Ok(line)) = lines.next() else {
-                panic!("the gateway ended:\n{before}")
-            };
-            before.push_str(&line);
-            before.push('\n');
-            if line.contains(sign) {
-                break;
-            }
-        }
-        std::thread::spawn(move || lines.for_each(drop));
+        line_with(self.0.stderr.take().unwrap(), sign);
     }
 
     /// Its user and group, as the kernel has them.

@@ -10,11 +10,13 @@
 
 mod cli;
 mod config;
+mod demo;
 mod endpoints;
 mod harness;
 mod image;
 mod journey;
 mod keep_alive;
+mod output;
 mod phone_code;
 mod rows;
 mod services;

@@ -5,8 +5,8 @@ mod launch;
 
 use serde_json::{Value, json};
 
+use self::launch::Service;
 use crate::harness::{APPID, Bed};
-use launch::Service;
 
 const ROUTES: &str = r#"
 [[route]]

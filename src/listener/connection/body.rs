@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::listener::connection::State;
+use crate::listener::connection::state::State;
 
 /// The body of a request as it comes in, streamed.
 pub struct RequestBody {
@@ -39,7 +39,7 @@ impl http_body::Body for RequestBody {
         let body = self.get_mut();
         let frame = ready!(Pin::new(&mut body.incoming).poll_frame(cx));
         if frame.is_none() {
-            body.state.read_whole.set(true);
+            body.state.has_read_whole();
         }
         Poll::Ready(frame)
     }
@@ -56,7 +56,7 @@ impl http_body::Body for RequestBody {
 impl Drop for RequestBody {
     fn drop(&mut self) {
         if self.incoming.is_end_stream() {
-            self.state.read_whole.set(true);
+            self.state.has_read_whole();
         }
     }
 }

@@ -12,7 +12,7 @@ use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::listener::connection::State;
+use crate::listener::connection::state::State;
 
 /// The bytes of one connection, between the socket and hyper.
 pub(in crate::listener) struct Io {
@@ -98,7 +98,7 @@ impl AsyncWrite for Io {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let io = self.get_mut();
         ready!(Pin::new(&mut io.stream).poll_flush(cx))?;
-        io.state.unflushed.set(false);
+        io.state.flushed();
         Poll::Ready(Ok(()))
     }
 

@@ -2,11 +2,13 @@
 //!
 //! Readiness is a line that the service writes; it is ended by its process id.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::output::line_with;
 
 /// A running service; ended on drop.
 pub struct Service {
@@ -86,20 +88,9 @@ fn tool(path: &str) -> std::path::PathBuf {
     tool
 }
 
-/// The URL after `mark` in what a service writes; the rest of it is read and dropped, so that it never waits.
+/// The URL after `mark` in what a service writes.
 fn url_in(output: impl Read + Send + 'static, mark: &str) -> String {
-    let mut lines = BufReader::new(output).lines();
-    let mut before = String::new();
-    let url = loop {
-        let Some(Ok(line)) = lines.next() else {
-            panic!("the service ended:\n{before}")
-        };
-        if let Some((_, rest)) = line.split_once(mark) {
-            break rest.split_whitespace().next().unwrap().to_owned();
-        }
-        before.push_str(&line);
-        before.push('\n');
-    };
-    std::thread::spawn(move || lines.for_each(drop));
-    url
+    let line = line_with(output, mark);
+    let (_, rest) = line.split_once(mark).unwrap();
+    rest.split_whitespace().next().unwrap().to_owned()
 }

@@ -1,0 +1,104 @@
+//! Who plays: a WeChat, a service, and the gateway between them.
+
+use std::net::SocketAddr;
+
+use tokio::runtime::Runtime;
+
+use crate::cli::demo::service::Service;
+use crate::config::{Config, Sources};
+use crate::gateway::Gateway;
+use crate::mock::{Mock, Options};
+
+/// The demo's app.
+pub(super) const APPID: &str = "wx0123456789abcdef";
+
+/// Its secret, which opens nothing.
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// The gateway's port, if it is free.
+const PORT: u16 = 8080;
+
+/// All that runs. Dropped, it ends.
+pub(super) struct Stage {
+    pub(super) mock: Mock,
+    pub(super) service: Service,
+    /// Where the gateway listens.
+    pub(super) url: String,
+    /// What it was configured with.
+    pub(super) toml: String,
+    _gateway: Gateway,
+}
+
+impl Stage {
+    /// Starts all; with `friendly`, the gateway on a port that is easy to type, if that is free.
+    pub(super) fn set(runtime: &Runtime, friendly: bool) -> Result<Self, String> {
+        let options = Options {
+            any_code: true,
+            ..Options::default()
+        };
+        let started = runtime.block_on(async {
+            let mock = Mock::start(options).await?;
+            Ok::<_, std::io::Error>((mock, Service::start().await?))
+        });
+        let (mock, service) = started.map_err(|error| error.to_string())?;
+        let ports: &[u16] = if friendly { &[PORT, 0] } else { &[0] };
+        let mut why = String::new();
+        for port in ports {
+            let listen = SocketAddr::from(([127, 0, 0, 1], *port));
+            match start(&gateway_toml(listen, &mock.url(), &service.url())) {
+                Ok((gateway, address)) => {
+                    return Ok(Self {
+                        toml: gateway_toml(address, &mock.url(), &service.url()),
+                        mock,
+                        service,
+                        url: format!("http://{address}"),
+                        _gateway: gateway,
+                    });
+                }
+                Err(error) => why = error,
+            }
+        }
+        Err(why)
+    }
+}
+
+fn start(toml: &str) -> Result<(Gateway, SocketAddr), String> {
+    let sources = Sources::text(toml).variable("WX_SECRET", SECRET);
+    let config = Config::load(&sources).map_err(|report| report.to_string())?;
+    let gateway = Gateway::start(&config).map_err(|error| error.to_string())?;
+    let address = gateway.addresses().first().copied();
+    let address = address.ok_or("the gateway listens nowhere")?;
+    Ok((gateway, address))
+}
+
+/// The config, as one would write it. Lines fit the screen with an indent of four.
+fn gateway_toml(listen: SocketAddr, wechat: &str, service: &str) -> String {
+    format!(
+        r#"listen = ["{listen}"]
+
+[wechat]
+api = ["{wechat}"]      # the mock; without this line, WeChat
+
+[[app]]
+appid  = "{APPID}"
+secret = {{ env = "WX_SECRET" }}
+
+[[route]]
+path = "/"                              # for users who are signed in
+to   = "{service}"
+
+[[route]]
+path    = "/menu"
+to      = "{service}"
+require = "none"                        # for anybody
+
+[[route]]
+path    = "/orders"
+to      = "{service}"
+require = "phone"                       # for users whose number is known
+
+[log]
+access = false                          # no line a request, in a demo
+"#
+    )
+}

@@ -1,0 +1,13 @@
+//! The time, for what lives longer than a process.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::auth::UnixSeconds;
+
+/// Seconds since 1970.
+pub(super) fn now() -> UnixSeconds {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
