@@ -254,7 +254,7 @@ impl Proxy {
         trail.upstream = Some(link.address());
         let spare = link.is_reused().then(|| request::spare(&request)).flatten();
         let fault = request.body().fault();
-        let failure = match self.send(link, request).await {
+        let failure = match self.send(link, server, request).await {
             Ok(answer) => return Ok(answer),
             Err(failure) => failure,
         };
@@ -273,7 +273,7 @@ impl Proxy {
         };
         let link = self.upstreams.connect(server).await?;
         trail.upstream = Some(link.address());
-        self.send(link, request)
+        self.send(link, server, request)
             .await
             .map_err(|failure| Error::Upstream(failure.error))
     }
@@ -281,12 +281,12 @@ impl Proxy {
     async fn send(
         &self,
         link: upstream::Link<Outgoing>,
+        server: ServerId,
         mut request: Request<Outgoing>,
     ) -> Result<Response<upstream::Answer<Outgoing>>, upstream::Failure<Outgoing>> {
-        request
-            .body_mut()
-            .postpones(link.deadline(), self.bearing.response);
-        link.send(request).await
+        let body = request.body_mut();
+        body.postpones(link.deadline(), self.bearing.response);
+        self.upstreams.send(link, server, request).await
     }
 
     /// The answer as the client gets it.

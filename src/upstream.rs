@@ -3,6 +3,7 @@
 //! A worker has connections of its own ([`Upstreams`]). A request polls the connection that it is
 //! sent on inside its own task, so nothing is handed from thread to thread or task to task.
 
+mod answer;
 mod link;
 mod pool;
 mod resolve;
@@ -10,7 +11,8 @@ mod resolve;
 use std::io;
 use std::time::Duration;
 
-pub use self::link::{Answer, Failure, Link};
+pub use self::answer::Answer;
+pub use self::link::{Failure, Link};
 pub use self::pool::Upstreams;
 pub use self::resolve::{ServerId, Servers};
 
@@ -26,9 +28,6 @@ pub struct Patience {
     /// The most idle connections of a worker to one server.
     pub idle_per_server: usize,
 }
-
-/// An idle connection is dropped before an upstream is likely to do it.
-const IDLE: Duration = Duration::from_secs(15);
 
 /// Why there is no answer, or not all of one.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,7 @@ use std::io;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::cli::{End, complain};
+use crate::cli::terminal::{End, complain};
 use crate::mock::DEFAULT_OPENID;
 
 mod app;

@@ -1,5 +1,6 @@
 //! One call of an endpoint and what it answers: the shapes that all endpoints share.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use crate::endpoint::path::Endpoint;
 use crate::session::{Session, Sessions};
 
 /// One call, with its body read.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Call {
     pub(super) endpoint: Endpoint,
     pub(super) now: UnixSeconds,
@@ -130,6 +131,13 @@ impl Call {
     }
 }
 
+/// Query and body may hold a code, which is not to be seen.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({:?}, …)", self.endpoint)
+    }
+}
+
 fn media(headers: &HeaderMap) -> Media {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let Some(value) = types.next() else {
@@ -215,7 +223,7 @@ fn missing(name: &str, beside: &str) -> Error {
 }
 
 /// What an endpoint answers when all went well.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Reply {
     /// The status.
     pub status: StatusCode,
@@ -258,6 +266,13 @@ impl Reply {
             headers.insert(header::SET_COOKIE, cookie);
         }
         response
+    }
+}
+
+/// The body may hold a token or a phone number, which are not to be seen.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({}, …)", self.status)
     }
 }
 

@@ -1,12 +1,12 @@
 //! `POST …/login`: a code of `wx.login` becomes a session of ours.
 
 use http::HeaderValue;
-use serde_json::json;
+use serde_json::{Map, Value};
 
-use crate::auth::{AppId, Identity};
+use crate::auth::AppId;
 use crate::endpoint::call::{Call, Reply};
 use crate::endpoint::error::Error;
-use crate::session::{Sessions, SignIn};
+use crate::session::{Sessions, SignIn, SignedIn};
 use crate::wechat;
 
 /// The part of the identity that a client may see.
@@ -48,18 +48,27 @@ impl Login {
             Ok::<_, Error>(signed_in)
         });
         let signed_in = signing_in.await.map_err(|_| Error::Panicked)??;
-        let mut body = json!({
-            "token": signed_in.token.as_str(),
-            "expires_in": signed_in.expires_in,
-            "phone": signed_in.session.identity.phone.is_some(),
-        });
-        self.exposed.add(&signed_in.session.identity, &mut body);
+        let body = self.told(&signed_in);
         let cookie = self.cookie.as_ref();
         Ok(Reply {
             cookie: cookie
                 .and_then(|name| set_cookie(name, signed_in.token.as_str(), signed_in.expires_in)),
             ..Reply::json(body)
         })
+    }
+
+    /// What the client is told.
+    fn told(&self, signed_in: &SignedIn) -> Value {
+        let identity = &signed_in.session.identity;
+        let openid = Some(identity.openid.as_str()).filter(|_| self.exposed.openid);
+        let unionid = identity.unionid.as_ref().filter(|_| self.exposed.unionid);
+        let mut body = Map::new();
+        body.insert("token".into(), signed_in.token.as_str().into());
+        body.insert("expires_in".into(), signed_in.expires_in.into());
+        body.insert("phone".into(), identity.phone.is_some().into());
+        body.extend(openid.map(|id| ("openid".to_owned(), id.into())));
+        body.extend(unionid.map(|id| ("unionid".to_owned(), id.as_str().into())));
+        Value::Object(body)
     }
 
     /// The app that was named, or the only one. It is never guessed.
@@ -73,17 +82,6 @@ impl Login {
             (None, _) => Err(Error::bad_request(
                 "`appid` is missing: this gateway serves several apps, so say which one's wx.login gave the code",
             )),
-        }
-    }
-}
-
-impl Exposed {
-    fn add(self, identity: &Identity, body: &mut serde_json::Value) {
-        if self.openid {
-            body["openid"] = identity.openid.as_str().into();
-        }
-        if let Some(unionid) = identity.unionid.as_ref().filter(|_| self.unionid) {
-            body["unionid"] = unionid.as_str().into();
         }
     }
 }

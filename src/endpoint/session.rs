@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Map, Value};
 
 use crate::auth::{UnixSeconds, crypto};
 use crate::endpoint::call::{Call, Reply};
@@ -40,22 +40,18 @@ impl Desk {
     /// What the session is.
     pub(super) async fn show(&self, call: &Call) -> Result<Reply, Error> {
         let session = call.session(&self.sessions).await?;
-        let mut body = json!({
-            "appid": session.identity.appid.as_str(),
-            "phone": session.identity.phone.is_some(),
-            "expires_in": session.expires_in(call.now),
-        });
-        match call.asks("check") {
-            None => {}
-            Some("wechat") => {
-                let current = self.is_current(&session, call.now).await?;
-                body["key"] = if current { "current" } else { "stale" }.into();
-            }
-            Some(_) => {
-                return Err(Error::bad_request("`check` can only be `wechat`"));
-            }
-        }
-        Ok(Reply::json(body))
+        let key = match call.asks("check") {
+            None => None,
+            Some("wechat") if self.is_current(&session, call.now).await? => Some("current"),
+            Some("wechat") => Some("stale"),
+            Some(_) => return Err(Error::bad_request("`check` can only be `wechat`")),
+        };
+        let mut body = Map::new();
+        body.insert("appid".into(), session.identity.appid.as_str().into());
+        body.insert("phone".into(), session.identity.phone.is_some().into());
+        body.insert("expires_in".into(), session.expires_in(call.now).into());
+        body.extend(key.map(|key| ("key".to_owned(), key.into())));
+        Ok(Reply::json(Value::Object(body)))
     }
 
     /// Whether the newest key is the current one, as WeChat said within the last minute. A failure counts as
@@ -80,7 +76,7 @@ impl Desk {
             Ok(session) => {
                 self.sessions
                     .sign_out(&session, everywhere, call.now)
-                    .await?
+                    .await?;
             }
             Err(Error::SessionMissing | Error::SessionExpired) => {}
             // SECURITY: a store that does not answer has ended nothing; saying otherwise would be a lie.

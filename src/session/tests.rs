@@ -1,3 +1,5 @@
+//! The store as its callers see it: workers, endpoints, and the sweep.
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 

@@ -7,13 +7,19 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body;
 use tokio::net::TcpStream;
 
 use crate::deadline::{TICK, Wheel};
-use crate::upstream::{Error, IDLE, Link, Patience, ServerId, Servers};
+use crate::upstream::link::Link;
+use crate::upstream::resolve::{ServerId, Servers};
+use crate::upstream::{Error, Patience};
+
+/// An idle connection is dropped before an upstream is likely to do it.
+const IDLE: Duration = Duration::from_secs(15);
 
 /// A connection, and the tick at which it became idle.
 type Idle<B> = (u64, Link<B>);
@@ -49,7 +55,7 @@ where
     }
 
     /// A connection to `server`: the one that became idle last, or a new one.
-    pub async fn link(self: &Rc<Self>, server: ServerId) -> Result<Link<B>, Error> {
+    pub async fn link(&self, server: ServerId) -> Result<Link<B>, Error> {
         match self.take(server) {
             Some(link) => Ok(link),
             None => self.connect(server).await,
@@ -57,13 +63,15 @@ where
     }
 
     /// A new connection to `server`. Its addresses are tried in turn, each for `timeouts.connect`.
-    pub async fn connect(self: &Rc<Self>, server: ServerId) -> Result<Link<B>, Error> {
+    pub async fn connect(&self, server: ServerId) -> Result<Link<B>, Error> {
         let addresses = self.servers.addresses(server);
         let first = self.turn.replace(self.turn.get().wrapping_add(1)) % addresses.len().max(1);
         let mut failure = None;
         for address in addresses.iter().cycle().skip(first).take(addresses.len()) {
             match self.dial(*address).await {
-                Ok(stream) => return Link::new(stream, *address, server, self).await,
+                Ok(stream) => {
+                    return Link::new(stream, *address, self.patience, &self.wheel).await;
+                }
                 Err(error) => failure = Some(error),
             }
         }
@@ -80,14 +88,6 @@ where
             .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         stream.set_nodelay(true)?;
         Ok(stream)
-    }
-
-    pub(super) fn wheel(&self) -> &Wheel {
-        &self.wheel
-    }
-
-    pub(super) fn patience(&self) -> &Patience {
-        &self.patience
     }
 
     fn take(&self, server: ServerId) -> Option<Link<B>> {

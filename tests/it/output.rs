@@ -19,7 +19,9 @@ pub fn line_with(output: impl Read + Send + 'static, sign: &str) -> String {
     });
     let mut before = String::new();
     loop {
-        let line = heard.recv_timeout(PATIENCE).unwrap_or_else(|why| panic!("{sign:?} was not said ({why}):\n{before}"));
+        let line = heard
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|why| panic!("{sign:?} was not said ({why}):\n{before}"));
         if line.contains(sign) {
             return line;
         }

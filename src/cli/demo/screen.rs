@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::cli::demo::app::Exchange;
 use crate::cli::demo::stage::Stage;
-use crate::cli::say;
+use crate::cli::terminal::say;
 
 /// Columns of a line.
 const WIDTH: usize = 80;

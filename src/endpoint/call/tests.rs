@@ -1,3 +1,5 @@
+//! One call's shapes, from the header lines to the fields.
+
 use http::Request;
 
 use super::*;

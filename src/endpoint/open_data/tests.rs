@@ -1,3 +1,5 @@
+//! Whose data it is, how old, and what is told of it.
+
 use serde_json::json;
 
 use super::*;
@@ -22,7 +24,7 @@ fn mark(appid: &str) -> Value {
     json!({"appid": appid, "timestamp": 1000})
 }
 
-fn phone(mark: Value) -> Value {
+fn phone(mark: &Value) -> Value {
     json!({"phoneNumber": "13580006666", "purePhoneNumber": "13580006666", "countryCode": "86", "watermark": mark})
 }
 
@@ -41,9 +43,9 @@ fn opened(value: &Value) -> Result<(OpenData, Kind), Error> {
 #[test]
 fn data_is_this_apps_and_this_users() {
     let rows = [
-        (phone(mark(APP)), None),
-        (phone(mark("wxffffffffffffffff")), Some(Error::WrongApp)),
-        (phone(Value::Null), Some(Error::WrongApp)),
+        (phone(&mark(APP)), None),
+        (phone(&mark("wxffffffffffffffff")), Some(Error::WrongApp)),
+        (phone(&Value::Null), Some(Error::WrongApp)),
         (json!({"nickName": "x", "watermark": mark(APP)}), None),
         (json!({"nickName": "x"}), Some(Error::WrongApp)),
         (
@@ -71,15 +73,15 @@ fn data_is_this_apps_and_this_users() {
     for (value, expected) in rows {
         assert_eq!(opened(&value).err(), expected, "{value}");
     }
-    let mut unmarked = phone(Value::Null);
+    let mut unmarked = phone(&Value::Null);
     unmarked.as_object_mut().unwrap().remove("watermark");
     assert_eq!(opened(&unmarked).err(), Some(Error::WrongApp));
 }
 
 #[test]
 fn data_is_known_by_what_it_holds() {
-    let kind = |value| opened(&value).unwrap().1;
-    assert!(matches!(kind(phone(mark(APP))), Kind::Phone(_)));
+    let kind = |value: Value| opened(&value).unwrap().1;
+    assert!(matches!(kind(phone(&mark(APP))), Kind::Phone(_)));
     assert_eq!(
         kind(json!({"nickName": "x", "watermark": mark(APP)})),
         Kind::Profile
@@ -109,7 +111,7 @@ fn stale_and_damaged_are_told_apart() {
 
 #[test]
 fn phone_data_ages() {
-    let (data, _) = opened(&phone(mark(APP))).unwrap();
+    let (data, _) = opened(&phone(&mark(APP))).unwrap();
     let terms = |age| PhoneTerms { taken: true, age };
     assert_eq!(terms(60).check(&data, 1060), Ok(()));
     assert_eq!(terms(60).check(&data, 1061), Err(Error::DataExpired));
@@ -137,4 +139,42 @@ fn ids_are_shown_only_where_the_operator_said_so() {
         shown(fields(), exposed(true, true)),
         json!({"openId": "o", "unionId": "u", "nickName": "x"})
     );
+}
+
+#[test]
+fn the_published_vectors_come_out_as_expected() {
+    let vectors: Value =
+        serde_json::from_str(include_str!("../../../tests/fixtures/vectors.json")).unwrap();
+    let rows = |name: &str| vectors[name].as_array().unwrap().clone();
+    let mut seen = 0;
+    for vector in rows("decrypt").into_iter().chain(rows("decrypt_must_fail")) {
+        let text = |name: &str| vector[name].as_str().unwrap_or_default();
+        // One has a key that no login lets in.
+        let Ok(key) = SessionKey::from_text(text("session_key")) else {
+            continue;
+        };
+        let wrong_app = vector["expect"]["code"] == "wrong_app";
+        let appid = AppId::new(text("appid")).unwrap_or_else(|_| AppId::new(APP).unwrap());
+        let openid = vector["plaintext"]["openId"].as_str().unwrap_or("o1");
+        let whose = Identity {
+            appid: if wrong_app {
+                AppId::new(APP).unwrap()
+            } else {
+                appid
+            },
+            openid: OpenId::new(openid).unwrap(),
+            ..whose()
+        };
+        let outcome = open(&[key], text("encrypted_data"), text("iv"), &whose);
+        let code = match outcome {
+            Ok(_) => None,
+            Err(Error::KeyStale) => Some("session_key_stale"),
+            Err(Error::Damaged(_)) => Some("damaged_data"),
+            Err(Error::WrongApp) => Some("wrong_app"),
+            Err(error) => panic!("{error}"),
+        };
+        assert_eq!(code, vector["expect"]["code"].as_str(), "{}", text("id"));
+        seen += 1;
+    }
+    assert_eq!(seen, 23);
 }

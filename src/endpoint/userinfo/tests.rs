@@ -1,3 +1,5 @@
+//! Profiles that were signed, encrypted, or both.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What each operation does to one record, second by second.
+
 use super::*;
 
 const TERMS: Terms = Terms {

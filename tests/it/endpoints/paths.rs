@@ -108,6 +108,23 @@ fn broken_json_is_a_bad_request_everywhere() {
 }
 
 #[test]
+fn who_leaves_something_out_is_told_what_to_send() {
+    let bed = Bed::new();
+    let token = bed.sign_in("oAlice");
+    for (endpoint, said) in [
+        ("login", "wx.login"),
+        ("phone", "e.detail.code"),
+        ("userinfo", "rawData"),
+        ("decrypt", "encryptedData"),
+    ] {
+        let reply = bed.call(endpoint, &token, &json!({}));
+        reply.is(400, "bad_request", "fix");
+        let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(said), "{endpoint}: {detail}");
+    }
+}
+
+#[test]
 fn a_huge_body_is_refused_before_it_comes() {
     let bed = Bed::new();
     let mut client = bed.client();

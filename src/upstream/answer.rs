@@ -1,0 +1,149 @@
+//! The body of an upstream's answer, streamed.
+//!
+//! It brings its connection on as it is read. At its end the connection goes back to the pool;
+//! dropped before, it closes the connection.
+
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::upstream::Error;
+use crate::upstream::link::{Failure, Link};
+use crate::upstream::pool::Upstreams;
+use crate::upstream::resolve::ServerId;
+
+/// The body of an answer.
+pub struct Answer<B>
+where
+    B: Body<Data = Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    incoming: Incoming,
+    link: Option<Link<B>>,
+    server: ServerId,
+    pool: Weak<Upstreams<B>>,
+    /// Told at the next poll, so that what came before it is flushed to the client first.
+    failed: Option<Error>,
+}
+
+impl<B> Upstreams<B>
+where
+    B: Body<Data = Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    /// Sends `request` on `link`, which leads to `server`, and waits for the head of the answer.
+    pub async fn send(
+        self: &Rc<Self>,
+        mut link: Link<B>,
+        server: ServerId,
+        request: Request<B>,
+    ) -> Result<Response<Answer<B>>, Failure<B>> {
+        let answer = link.exchange(request).await?;
+        Ok(answer.map(|incoming| Answer {
+            incoming,
+            link: Some(link),
+            server,
+            pool: Rc::downgrade(self),
+            failed: None,
+        }))
+    }
+}
+
+impl<B> Answer<B>
+where
+    B: Body<Data = Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Poll::Ready(frame) = self.arrived() {
+            return Poll::Ready(frame);
+        }
+        let Some(link) = &mut self.link else {
+            return Poll::Ready(None);
+        };
+        link.bring_on(cx);
+        let silent = link.poll_silence(cx);
+        if let Poll::Ready(frame) = self.arrived() {
+            return Poll::Ready(frame);
+        }
+        silent.map(|()| Some(Err(Error::Silent)))
+    }
+
+    /// What the connection has brought. Only the connection can bring more: no waker is needed.
+    fn arrived(&mut self) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = ready!(
+            Pin::new(&mut self.incoming).poll_frame(&mut Context::from_waker(Waker::noop()))
+        );
+        Poll::Ready(frame.map(|frame| frame.map_err(Error::from)))
+    }
+
+    fn let_go(&mut self) {
+        if let Some(link) = self.link.take().and_then(Link::rest)
+            && let Some(pool) = self.pool.upgrade()
+        {
+            pool.keep(self.server, link);
+        }
+    }
+}
+
+impl<B> Body for Answer<B>
+where
+    B: Body<Data = Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let answer = self.get_mut();
+        if let Some(error) = answer.failed.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let frame = ready!(answer.next(cx));
+        if let Some(link) = &answer.link {
+            link.break_silence();
+        }
+        match frame {
+            Some(Ok(frame)) => Poll::Ready(Some(Ok(frame))),
+            Some(Err(error)) => {
+                answer.link = None;
+                answer.failed = Some(error);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            None => {
+                answer.let_go();
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.failed.is_none() && self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+impl<B> Drop for Answer<B>
+where
+    B: Body<Data = Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn drop(&mut self) {
+        // hyper asks for no further frame once it knows that the last one has come.
+        if self.incoming.is_end_stream() {
+            self.let_go();
+        }
+    }
+}
