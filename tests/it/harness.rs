@@ -2,6 +2,7 @@
 
 mod calls;
 mod client;
+mod process;
 mod upstream;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use wxgate::mock::{Mock, Options};
 
 pub use self::calls::{sealed, signed, token, until};
 pub use self::client::{Client, Reply};
+pub use self::process::{Folder, Process};
 pub use self::upstream::{Seen, Upstream};
 
 /// The app of most tests.

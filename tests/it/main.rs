@@ -19,6 +19,7 @@ mod keep_alive;
 mod output;
 mod phone_code;
 mod rows;
+mod secrets;
 mod services;
 mod sessions;
 mod streaming;

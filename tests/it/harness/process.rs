@@ -1,0 +1,163 @@
+//! The gateway as its own process: `wxgate run`, all that it writes, and signals.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::calls::until;
+
+/// Nothing may take longer to come about.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A folder that goes with its test.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// An empty one. `name` is the test's.
+    pub fn new(name: &str) -> Self {
+        let name = format!("{name}-{}", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// The path of a file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Writes a file; its path as a text.
+    pub fn write(&self, name: &str, text: &str) -> String {
+        let path = self.file(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What a stream of a process said so far.
+#[derive(Clone, Default)]
+pub struct Said(Arc<Mutex<String>>);
+
+impl Said {
+    fn listen(&self, stream: impl Read + Send + 'static) {
+        let said = self.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                let mut text = said.0.lock().unwrap();
+                text.push_str(&line);
+                text.push('\n');
+            }
+        });
+    }
+
+    pub fn text(&self) -> String {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// A running `wxgate run`. It is killed when this is dropped.
+pub struct Process {
+    child: Child,
+    pub address: SocketAddr,
+    /// Standard output: access lines.
+    pub output: Said,
+    /// Standard error: the log.
+    pub error: Said,
+}
+
+impl Process {
+    /// Runs with the config `text`, which listens on port 0, and waits until it is ready. `log` is the
+    /// file that the config sends the log to, if it does.
+    pub fn run(folder: &Folder, text: &str, log: Option<&Path>) -> Self {
+        let config = folder.write("gateway.toml", text);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wxgate"))
+            .args(["run", "-c", &config])
+            .env("RUST_LOG", "trace")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (output, error) = (Said::default(), Said::default());
+        output.listen(child.stdout.take().unwrap());
+        error.listen(child.stderr.take().unwrap());
+        let start = Instant::now();
+        let address = loop {
+            let text = match log {
+                Some(path) => std::fs::read_to_string(path).unwrap_or_default(),
+                None => error.text(),
+            };
+            if let Some(address) = listening(&text) {
+                break address;
+            }
+            let ended = child.try_wait().unwrap();
+            assert!(
+                ended.is_none() && start.elapsed() < PATIENCE,
+                "it is not ready ({ended:?}): {text}{}",
+                error.text()
+            );
+            std::thread::yield_now();
+        };
+        Self {
+            child,
+            address,
+            output,
+            error,
+        }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn ended(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not end");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Ends it by SIGTERM; all that it said, of both streams.
+    pub fn end(mut self) -> (ExitStatus, String) {
+        self.signal(Signal::TERM);
+        let status = self.ended();
+        let threads = || Arc::strong_count(&self.output.0) + Arc::strong_count(&self.error.0);
+        until("all of it is read", || threads() == 2);
+        (status, self.output.text() + &self.error.text())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The address in the line that says it is ready, in either form.
+fn listening(log: &str) -> Option<SocketAddr> {
+    let line = log.lines().find(|line| line.contains("ready"))?;
+    let (_, rest) = line.split_once("listen")?;
+    let rest = rest.trim_start_matches(['"', ':', '=', ' ']);
+    let end = rest.find(['"', ',', ' ', '}']).unwrap_or(rest.len());
+    rest[..end].parse().ok()
+}
