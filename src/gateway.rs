@@ -197,14 +197,12 @@ fn work(
 
 /// The access log. Who a user is in it depends on `session.secret`, so that a restart changes no name.
 fn start_log(config: &Config) -> Result<Option<AccessLog>, Error> {
-    let key = match &config.session.secret {
-        Some(secret) => crypto::hmac_sha256(secret.expose().as_bytes(), b"wxgate access log"),
-        None => {
-            let mut key = [0; 32];
-            getrandom::fill(&mut key).map_err(|_| session::Error::Random)?;
-            key
-        }
-    };
+    let mut key = [0; 32];
+    if let Some(secret) = &config.session.secret {
+        key = crypto::hmac_sha256(secret.expose().as_bytes(), b"wxgate access log");
+    } else {
+        getrandom::fill(&mut key).map_err(|_| session::Error::Random)?;
+    }
     Ok(AccessLog::start(&config.log, &key)?)
 }
 
