@@ -16,6 +16,7 @@ mod harness;
 mod image;
 mod journey;
 mod keep_alive;
+mod logging;
 mod output;
 mod phone_code;
 mod rows;

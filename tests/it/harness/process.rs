@@ -4,7 +4,8 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -48,22 +49,48 @@ impl Drop for Folder {
 
 /// What a stream of a process said so far.
 #[derive(Clone, Default)]
-pub struct Said(Arc<Mutex<String>>);
+pub struct Said(Arc<Heard>);
+
+#[derive(Default)]
+struct Heard {
+    text: Mutex<String>,
+    ended: AtomicBool,
+    paused: Mutex<bool>,
+    changed: Condvar,
+}
 
 impl Said {
     fn listen(&self, stream: impl Read + Send + 'static) {
         let said = self.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                let mut text = said.0.lock().unwrap();
+                let paused = said.0.paused.lock().unwrap();
+                drop(said.0.changed.wait_while(paused, |paused| *paused).unwrap());
+                let mut text = said.0.text.lock().unwrap();
                 text.push_str(&line);
                 text.push('\n');
             }
+            said.0.ended.store(true, Ordering::SeqCst);
         });
     }
 
+    /// Takes nothing more until [`Self::go_on`].
+    pub fn pause(&self) {
+        *self.0.paused.lock().unwrap() = true;
+    }
+
+    pub fn go_on(&self) {
+        *self.0.paused.lock().unwrap() = false;
+        self.0.changed.notify_all();
+    }
+
+    /// Whether the stream has ended.
+    fn is_whole(&self) -> bool {
+        self.0.ended.load(Ordering::SeqCst)
+    }
+
     pub fn text(&self) -> String {
-        self.0.lock().unwrap().clone()
+        self.0.text.lock().unwrap().clone()
     }
 }
 
@@ -140,8 +167,9 @@ impl Process {
     pub fn end(mut self) -> (ExitStatus, String) {
         self.signal(Signal::TERM);
         let status = self.ended();
-        let threads = || Arc::strong_count(&self.output.0) + Arc::strong_count(&self.error.0);
-        until("all of it is read", || threads() == 2);
+        until("all of it is read", || {
+            self.output.is_whole() && self.error.is_whole()
+        });
         (status, self.output.text() + &self.error.text())
     }
 }
