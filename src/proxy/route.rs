@@ -134,7 +134,7 @@ fn route(
         to,
         body: config.body.unwrap_or(body),
         hosts,
-        path: prefix?,
+        path: path::as_read(&prefix?).into(),
         methods: config.methods.clone(),
         strip,
     })

@@ -14,7 +14,6 @@ struct Stage {
     process: Process,
     mock: Mock,
     upstream: Upstream,
-    folder: Folder,
     _runtime: Runtime,
 }
 
@@ -31,30 +30,24 @@ impl Stage {
             .unwrap();
         let mock = runtime.block_on(Mock::start(Options::default())).unwrap();
         let folder = Folder::new(&format!("logging-{name}"));
-        let secret = folder.write("app-secret", crate::harness::SECRET);
         let file = folder.file("gateway.log");
         let log = log.replace("{file}", &file.display().to_string());
-        let text = format!(
-            "listen = [\"127.0.0.1:0\"]\nworkers = 2\n{top}\n[log]\n{log}\n[admin]\nlisten = \"\"\n[wechat]\napi = [\"{}\"]\n[[app]]\nappid = \"{APPID}\"\nsecret = {{ file = \"{secret}\" }}\n{}",
+        let config = format!(
+            "listen = [\"127.0.0.1:0\"]\nworkers = 2\n{top}\n[log]\n{log}\n[admin]\nlisten = \"\"\n[wechat]\napi = [\"{}\"]\n[[app]]\nappid = \"{APPID}\"\nsecret = {{ env = \"WX_SECRET\" }}\n{}",
             mock.url(),
             ROUTES.replace("{upstream}", &upstream.url()),
         );
-        let process = Process::run(
-            &folder,
-            &text,
-            log.contains("file =").then_some(file.as_path()),
-        );
+        let process = Process::run_in(folder, &config);
         Self {
             process,
             mock,
             upstream,
-            folder,
             _runtime: runtime,
         }
     }
 
     fn client(&self) -> Client {
-        Client::connect(self.process.address)
+        self.process.client()
     }
 
     fn get(&self, path: &str, token: &str) -> Reply {

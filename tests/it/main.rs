@@ -11,6 +11,7 @@
 mod cli;
 mod config;
 mod demo;
+mod docs;
 mod endpoints;
 mod harness;
 mod image;
@@ -20,6 +21,7 @@ mod logging;
 mod output;
 mod phone_code;
 mod rows;
+mod rules;
 mod secrets;
 mod services;
 mod sessions;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use wxgate::mock::{Fault, Kind, LoginCode, PhoneCode};
 
-use crate::harness::{APPID, Bed, Client, ROUTES, sealed, token, until};
+use crate::harness::{APPID, Bed, Client, OTHER_APP, ROUTES, apps, sealed, token, until};
 
 const API: &str = "getuserphonenumber";
 
@@ -110,16 +110,9 @@ fn another_user_gets_nothing_by_the_same_code() {
 
 #[test]
 fn the_same_text_in_two_apps_is_two_codes() {
-    let other = "wxfedcba9876543210";
-    let apps: String = [APPID, other]
-        .iter()
-        .map(|appid| {
-            format!("[[app]]\nappid = \"{appid}\"\nsecret = {{ file = \"tests/fixtures/app-secret\" }}\n")
-        })
-        .collect();
-    let bed = Bed::with(&apps, ROUTES);
+    let bed = Bed::with(&apps(&[APPID, OTHER_APP]), ROUTES);
     let mut numbers = Vec::new();
-    for (appid, phone) in [(APPID, "13900000001"), (other, "13900000002")] {
+    for (appid, phone) in [(APPID, "13900000001"), (OTHER_APP, "13900000002")] {
         let token = bed.sign_in_at(appid, "oTwin");
         let code = bed.mock.mint_phone(PhoneCode {
             openid: "oTwin".to_owned(),

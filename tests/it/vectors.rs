@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 use wxgate::mock::LoginCode;
 
-use crate::harness::{APPID, Bed, ROUTES, Reply, token};
+use crate::harness::{APPID, Bed, ROUTES, Reply, apps, token};
 
 /// The app of the official sample.
 const OFFICIAL: &str = "wx4f4bc4dec97d474b";
@@ -19,12 +19,7 @@ fn bed(vectors: &Value, expose: &str) -> Bed {
     let list = vectors["decrypt"].as_array().unwrap();
     let mut appids: BTreeSet<&str> = list.iter().filter_map(|v| v["appid"].as_str()).collect();
     appids.insert(APPID);
-    let apps: String = appids
-        .iter()
-        .map(|appid| {
-            format!("[[app]]\nappid = \"{appid}\"\nsecret = {{ file = \"tests/fixtures/app-secret\" }}\n")
-        })
-        .collect();
+    let apps = apps(&appids.into_iter().collect::<Vec<_>>());
     Bed::with(
         &format!("[endpoints]\nphone_age = \"0s\"\nexpose = {expose}\n{apps}"),
         ROUTES,

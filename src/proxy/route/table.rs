@@ -22,7 +22,7 @@ pub struct Route {
     /// The largest request body.
     pub body: Size,
     pub(super) hosts: Vec<HostRule>,
-    /// Normal, without a `/` at its end; `""` stands for every path.
+    /// As it is read, without a `/` at its end; `""` stands for every path.
     pub(super) path: Box<str>,
     pub(super) methods: Vec<Method>,
     pub(super) strip: Option<Strip>,
@@ -72,6 +72,7 @@ impl Table {
     /// The route for a request: `host` is a [`host::Host::name`](crate::proxy::host::Host::name),
     /// `path` is normal. CONNECT and TRACE are in no route.
     pub fn find(&self, host: &str, path: &str, method: &Method) -> Result<&Route, Miss> {
+        let path = &*path::as_read(path);
         let mut known = false;
         for node in self.nodes(host) {
             known = true;

@@ -69,6 +69,30 @@ fn the_most_specific_route_wins_whatever_the_order() {
 }
 
 #[test]
+fn a_spelling_that_services_read_alike_leads_round_no_route() {
+    let table = table(&[
+        config(&[], "/", &[]),
+        config(&[], "/v1/users:admin", &[]),
+        config(&[], "/%40me", &[]),
+    ]);
+    let rows = [
+        ("/v1/users:admin", 1),
+        ("/v1/users%3Aadmin/x", 1),
+        ("/@me", 2),
+        ("/%40me", 2),
+        ("/v1/users%253Aadmin", 0),
+    ];
+    for (path, expected) in rows {
+        let found = table.find("h", path, &Method::GET).unwrap().index;
+        assert_eq!(found, expected, "{path}");
+        let explained = table.explain("h", path, &Method::GET);
+        assert_eq!(explained.verdict.unwrap().route, expected, "{path}");
+    }
+    let twice = [config(&[], "/a:b", &[]), config(&[], "/a%3ab", &[])];
+    assert_eq!(faults(&twice).len(), 1);
+}
+
+#[test]
 fn no_route_and_unknown_host_and_wrong_method_are_told_apart() {
     let hosts_only = table(&[
         config(&["a.example"], "/x", &[Method::PUT, Method::GET]),

@@ -3,8 +3,8 @@
 use serde_json::json;
 use wxgate::mock::{Kind, LoginCode, PhoneCode};
 
-use super::{OTHER_APP, apps, open_data};
-use crate::harness::{APPID, Bed, ROUTES, sealed, token};
+use super::open_data;
+use crate::harness::{APPID, Bed, OTHER_APP, ROUTES, apps, sealed, token};
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODw==";
 

@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 use wxgate::mock::{Fault, LoginCode};
 
-use super::{OTHER_APP, apps};
-use crate::harness::{APPID, Bed, ROUTES, Reply, token};
+use crate::harness::{APPID, Bed, OTHER_APP, ROUTES, Reply, apps, token};
 
 const MONTH: u64 = 30 * 86_400;
 

@@ -246,7 +246,7 @@ fn old_steps_are_still_steps() {
     let bed = Bed::new();
     let token = alice(&bed);
     let body = encrypted(&bed, Kind::Steps, |order| {
-        order.timestamp = Some(1_500_000_000)
+        order.timestamp = Some(1_500_000_000);
     });
     bed.call("decrypt", &token, &body).good();
 }

@@ -10,8 +10,8 @@ const FIX: (u16, &str, &str) = (400, "bad_request", "fix");
 
 fn overseas(bed: &Bed, openid: &str) -> Value {
     let mut user = bed.mock.user(openid);
-    user.phone = "51230000".to_owned();
-    user.country = "852".to_owned();
+    "51230000".clone_into(&mut user.phone);
+    "852".clone_into(&mut user.country);
     bed.mock.put_user(user);
     json!({ "phoneNumber": "+85251230000", "purePhoneNumber": "51230000", "countryCode": "852" })
 }

@@ -112,6 +112,13 @@ impl Reply {
     }
 }
 
+/// `[[app]]`s of these ids.
+pub fn apps(appids: &[&str]) -> String {
+    let secret = "secret = { file = \"tests/fixtures/app-secret\" }";
+    let app = |appid: &&str| format!("[[app]]\nappid = \"{appid}\"\n{secret}\n");
+    appids.iter().map(app).collect::<Vec<_>>().concat()
+}
+
 /// The token in the answer to a login.
 #[track_caller]
 pub fn token(reply: &Reply) -> String {

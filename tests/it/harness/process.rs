@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::calls::until;
+use super::{Client, SECRET};
 
 /// Nothing may take longer to come about.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -97,7 +98,9 @@ impl Said {
 /// A running `wxgate run`. It is killed when this is dropped.
 pub struct Process {
     child: Child,
-    pub address: SocketAddr,
+    address: SocketAddr,
+    /// Where its config is.
+    pub folder: Folder,
     /// Standard output: access lines.
     pub output: Said,
     /// Standard error: the log.
@@ -105,12 +108,20 @@ pub struct Process {
 }
 
 impl Process {
-    /// Runs with the config `text`, which listens on port 0, and waits until it is ready. `log` is the
-    /// file that the config sends the log to, if it does.
-    pub fn run(folder: &Folder, text: &str, log: Option<&Path>) -> Self {
-        let config = folder.write("gateway.toml", text);
+    /// Starts it with `config`, which listens on port 0, and waits until it says that it is ready. `name` is
+    /// the test's; the app's secret is in the variable `WX_SECRET`.
+    pub fn run(name: &str, config: &str) -> Self {
+        Self::run_in(Folder::new(name), config)
+    }
+
+    /// The same in a folder that has more in it. A log that does not go to standard error must go to
+    /// `gateway.log` there.
+    pub fn run_in(folder: Folder, config: &str) -> Self {
+        let log = folder.file("gateway.log");
+        let config = folder.write("gateway.toml", config);
         let mut child = Command::new(env!("CARGO_BIN_EXE_wxgate"))
             .args(["run", "-c", &config])
+            .env("WX_SECRET", SECRET)
             .env("RUST_LOG", "trace")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -122,27 +133,41 @@ impl Process {
         error.listen(child.stderr.take().unwrap());
         let start = Instant::now();
         let address = loop {
-            let text = match log {
-                Some(path) => std::fs::read_to_string(path).unwrap_or_default(),
-                None => error.text(),
-            };
+            let text = error.text() + &std::fs::read_to_string(&log).unwrap_or_default();
             if let Some(address) = listening(&text) {
                 break address;
             }
             let ended = child.try_wait().unwrap();
             assert!(
                 ended.is_none() && start.elapsed() < PATIENCE,
-                "it is not ready ({ended:?}): {text}{}",
-                error.text()
+                "it is not ready ({ended:?}): {text}"
             );
             std::thread::yield_now();
         };
         Self {
             child,
             address,
+            folder,
             output,
             error,
         }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A connection to it.
+    pub fn client(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// A line of `/proc/PID/status` in KiB: `VmRSS`, or `VmHWM` for the most that ever was.
+    pub fn memory(&self, key: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     /// Sends a signal.

@@ -33,7 +33,7 @@ fn sigterm_and_sigint_let_requests_finish_and_end_with_zero() {
         stage.process.signal(signal);
         assert!(idle.is_closed());
         until("nothing new is taken", || {
-            std::net::TcpStream::connect(stage.process.address).is_err()
+            std::net::TcpStream::connect(stage.process.address()).is_err()
         });
         go.send(()).unwrap();
         assert_eq!(busy.reply(false).text(), "done");
@@ -65,8 +65,8 @@ fn a_drain_ends_after_its_time_though_requests_do_not() {
 fn a_log_file_that_was_moved_goes_on_under_its_name() {
     let stage = Stage::new("rotate", "", "file = \"{file}\"");
     let (path, moved) = (
-        stage.folder.file("gateway.log"),
-        stage.folder.file("gateway.log.1"),
+        stage.process.folder.file("gateway.log"),
+        stage.process.folder.file("gateway.log.1"),
     );
     let holds = |path: &std::path::Path, what: &str| {
         std::fs::read_to_string(path).is_ok_and(|text| text.contains(what))

@@ -166,7 +166,7 @@ pub const WAYS: &[Way] = &[
     ("data_expired", "phone data of long ago", || {
         as_alice("phone", |bed| {
             data(bed, Kind::Phone, |order| {
-                order.timestamp = Some(1_500_000_000)
+                order.timestamp = Some(1_500_000_000);
             })
         })
     }),

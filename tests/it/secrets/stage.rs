@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use wxgate::mock::{Mock, Options};
 
-use crate::harness::{APPID, Client, Folder, Process, ROUTES, Reply, Upstream, until};
+use crate::harness::{APPID, Folder, Process, ROUTES, Reply, Upstream, until};
 
 pub const OPENID: &str = "oPlanted-openid-00000000001";
 pub const UNIONID: &str = "uPlanted-unionid-0000000001";
@@ -20,7 +20,6 @@ pub struct Stage {
     requests: usize,
     runtime: Runtime,
     _upstream: Upstream,
-    _folder: Folder,
 }
 
 impl Stage {
@@ -77,7 +76,7 @@ to = "http://nobody.invalid:80"
 "#,
             mock.url()
         );
-        let process = Process::run(&folder, &text, None);
+        let process = Process::run_in(folder, &text);
         let planted = [
             ("app secret", APP_SECRET),
             ("session secret", SESSION_SECRET),
@@ -95,7 +94,6 @@ to = "http://nobody.invalid:80"
             requests: 0,
             runtime,
             _upstream: upstream,
-            _folder: folder,
         }
     }
 
@@ -123,7 +121,7 @@ to = "http://nobody.invalid:80"
         body: &[u8],
     ) -> Reply {
         self.requests += 1;
-        let reply = Client::connect(self.process.address).send(method, path, headers, body);
+        let reply = self.process.client().send(method, path, headers, body);
         if reply.status >= 400 {
             let shown = format!("{:?} {}", reply.headers, reply.text());
             for (what, value) in &self.planted {

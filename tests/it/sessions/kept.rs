@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::json;
 use wxgate::mock::{Fault, Kind};
 
-use crate::harness::{APPID, Bed, Client, ROUTES, sealed, until};
+use crate::harness::{APPID, Bed, Client, OTHER_APP, ROUTES, apps, sealed, until};
 
 #[test]
 fn nobody_is_signed_out_when_wechat_goes_away_under_load() {
@@ -123,14 +123,7 @@ fn a_login_that_fails_leaves_the_old_session_as_it_was() {
 
 #[test]
 fn an_operators_error_is_asked_about_once_and_concerns_one_app() {
-    let other = "wxfedcba9876543210";
-    let apps: String = [APPID, other]
-        .iter()
-        .map(|appid| {
-            format!("[[app]]\nappid = \"{appid}\"\nsecret = {{ file = \"tests/fixtures/app-secret\" }}\n")
-        })
-        .collect();
-    let bed = Bed::with(&apps, ROUTES);
+    let bed = Bed::with(&apps(&[APPID, OTHER_APP]), ROUTES);
     bed.mock.fault("jscode2session", Fault::errcode(40125));
     for _ in 0..5 {
         let body = json!({ "code": bed.mock.login_code("oAlice"), "appid": APPID });
@@ -138,7 +131,7 @@ fn an_operators_error_is_asked_about_once_and_concerns_one_app() {
             .is(502, "misconfigured", "stop");
     }
     assert_eq!(bed.mock.calls("jscode2session"), 1, "WeChat is left alone");
-    let token = bed.sign_in_at(other, "oAlice");
+    let token = bed.sign_in_at(OTHER_APP, "oAlice");
     assert_eq!(bed.get("/api", &token).status, 200);
 }
 
