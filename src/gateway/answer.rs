@@ -66,6 +66,7 @@ impl Line {
             record.route = trail.route;
             record.upstream = trail.upstream;
             record.code = trail.code;
+            record.forged = trail.forged;
             record.openid = trail.openid.map(|openid| openid.header());
             record.client = trail.client.unwrap_or(record.client);
         }

@@ -153,6 +153,25 @@ fn a_request_whose_client_hangs_up_has_its_line() {
 }
 
 #[test]
+fn a_client_that_forges_headers_is_told_of() {
+    let stage = Stage::new("forged", "", "");
+    let mut client = stage.client();
+    for headers in [
+        &[][..],
+        &[("X-WX-OPENID", "oMallory")],
+        &[("x_wx_source", "wx_devtools")],
+    ] {
+        assert_eq!(client.send("GET", "/public", headers, b"").status, 200);
+    }
+    let forged: Vec<bool> = stage
+        .lines(3)
+        .iter()
+        .map(|line| line["forged"] == true)
+        .collect();
+    assert_eq!(forged, [false, true, true]);
+}
+
+#[test]
 fn what_never_becomes_a_request_has_a_line_too() {
     let stage = Stage::new("refusals", "[timeouts]\nheader = \"300ms\"\n", "");
     let mut client = stage.client();

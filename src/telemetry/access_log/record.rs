@@ -27,6 +27,8 @@ pub struct Record {
     pub route: Option<usize>,
     /// The server that answered.
     pub upstream: Option<SocketAddr>,
+    /// Whether the client sent headers that only we write.
+    pub forged: bool,
     /// The stable word of a refusal or failure of ours.
     pub code: Option<&'static str>,
     /// The openid of the caller, if known. It is written as `log.openid` says.
@@ -83,6 +85,7 @@ impl Record {
             route: None,
             upstream: None,
             code: None,
+            forged: false,
             openid: None,
             method: None,
             text: kept.into(),
