@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::format_collect,
     clippy::format_push_string,
     unreachable_pub,
     reason = "a test that cannot go on says so by a panic"

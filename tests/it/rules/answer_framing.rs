@@ -72,11 +72,9 @@ fn bytes_behind_an_answer_are_nobodys_answer() {
         } else {
             ""
         };
-        write!(
-            stream,
-            "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nreal{extra}"
-        )
-        .is_ok()
+        // In one write: what comes after the next request was sent is an answer to it.
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nreal{extra}");
+        stream.write_all(answer.as_bytes()).is_ok()
     });
     let bed = Bed::around(upstream, "workers = 1\n", PUBLIC);
     for _ in 0..20 {

@@ -38,7 +38,7 @@ fn a_get_on_a_connection_that_dies_under_it_is_tried_once_more() {
             "{method}"
         );
         let seen = bed.upstream.seen();
-        let lines: Vec<&str> = seen.iter().map(|seen| seen.target()).collect();
+        let lines: Vec<&str> = seen.iter().map(Seen::target).collect();
         assert_eq!(lines, ["/first", "/second", "/second"]);
         assert_eq!(seen[1].headers, seen[2].headers, "the same request");
         assert_eq!(bed.upstream.connections(), 2);
