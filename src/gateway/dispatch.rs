@@ -12,12 +12,16 @@ use crate::gateway::own::needs_no_host;
 use crate::gateway::site::Site;
 use crate::listener::{Arrival, Peer, RequestBody};
 use crate::proxy::client_address::{self, Trust};
-use crate::proxy::{Context, Trail, host, path, trace};
+use crate::proxy::trace::RequestId;
+use crate::proxy::{Context, Trail, host, path};
 use crate::session::Remembered;
 use crate::telemetry::access_log::Record;
 
 /// The methods that a route can answer: what `Allow` says to CONNECT and TRACE.
 const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
+
+/// What a client is told of a bug of ours.
+const PANICKED: &str = "the gateway failed; the log has more";
 
 /// The port that a client leaves out.
 const DEFAULT_PORT: u16 = 80;
@@ -40,14 +44,18 @@ impl Client {
 impl Site {
     /// The answer to what came in.
     pub(super) async fn answer(&self, arrival: Arrival, client: &Client) -> Response<Leaving> {
-        let id = trace::request_id(&self.lots.draw());
-        let mut line = self.begin_line(&arrival, client, &id);
+        let id = RequestId::new(&self.lots.draw());
+        let mut line = self.begin_line(&arrival, client, id);
         let mut trail = Trail::default();
         let answer = match arrival {
             Arrival::Request(request) => {
-                self.answer_request(request, client, &id, &mut trail).await
+                match guard::unpanicking(self.handle(request, client, id, &mut trail)).await {
+                    Some(Ok(answer)) => answer,
+                    Some(Err(problem)) => refuse(&problem, id, &mut trail),
+                    None => refuse(&Problem::new(Code::Internal, PANICKED), id, &mut trail),
+                }
             }
-            Arrival::Refusal(refusal) => refuse(&refusal.into(), &id, &mut trail),
+            Arrival::Refusal(refusal) => refuse(&refusal.into(), id, &mut trail),
         };
         if let Some(line) = &mut line {
             line.fill(trail, answer.status());
@@ -59,7 +67,7 @@ impl Site {
         &self,
         arrival: &Arrival,
         client: &Client,
-        id: &HeaderValue,
+        id: RequestId,
     ) -> Option<Box<Line>> {
         let entry = self.log.as_ref()?.clone();
         let (at, address) = (SystemTime::now(), client.peer.address());
@@ -70,36 +78,18 @@ impl Site {
                 request.method(),
                 request.uri(),
                 request.headers(),
-                id,
+                id.as_str(),
             ),
-            Arrival::Refusal(_) => Record::without_head(at, address, id),
+            Arrival::Refusal(_) => Record::without_head(at, address, id.as_str()),
         };
         Some(Box::new(Line::new(record, entry)))
-    }
-
-    async fn answer_request(
-        &self,
-        request: Request<RequestBody>,
-        client: &Client,
-        id: &HeaderValue,
-        trail: &mut Trail,
-    ) -> Response<Content> {
-        match guard::unpanicking(self.handle(request, client, id, trail)).await {
-            Some(Ok(answer)) => answer,
-            Some(Err(problem)) => refuse(&problem, id, trail),
-            None => refuse(
-                &Problem::new(Code::Internal, "the gateway failed; the log has more"),
-                id,
-                trail,
-            ),
-        }
     }
 
     async fn handle(
         &self,
         request: Request<RequestBody>,
         client: &Client,
-        id: &HeaderValue,
+        id: RequestId,
         trail: &mut Trail,
     ) -> Result<Response<Content>, Problem> {
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
@@ -123,7 +113,7 @@ impl Site {
         if let Some(endpoint) = endpoint
             && needs_no_host(request.version(), request.headers(), endpoint)
         {
-            return self.answer_own(request, endpoint, "").await;
+            return Box::pin(self.answer_own(request, endpoint, "")).await;
         }
         let line = host::line(request.headers())
             .map_err(|refused| problem(&refused.into()))?
@@ -131,7 +121,7 @@ impl Site {
         let host =
             host::of(&uri, &line, DEFAULT_PORT).map_err(|refused| problem(&refused.into()))?;
         if let Some(endpoint) = endpoint {
-            return self.answer_own(request, endpoint, host.as_str()).await;
+            return Box::pin(self.answer_own(request, endpoint, host.as_str())).await;
         }
         let context = Context {
             peer: &client.peer,
@@ -156,9 +146,9 @@ fn problem(error: &crate::proxy::Error) -> Problem {
     error.into()
 }
 
-fn refuse(problem: &Problem, id: &HeaderValue, trail: &mut Trail) -> Response<Content> {
+fn refuse(problem: &Problem, id: RequestId, trail: &mut Trail) -> Response<Content> {
     trail.code = Some(problem.code().word());
-    error::answer(problem, id.to_str().unwrap_or_default()).map(Content::own)
+    error::answer(problem, id.as_str()).map(Content::own)
 }
 
 /// Whether two readers may see different ends of this message, or something else in it (R5). hyper
