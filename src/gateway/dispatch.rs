@@ -63,12 +63,7 @@ impl Site {
         answer.map(|content| Leaving::new(content, line))
     }
 
-    fn begin_line(
-        &self,
-        arrival: &Arrival,
-        client: &Client,
-        id: RequestId,
-    ) -> Option<Box<Line>> {
+    fn begin_line(&self, arrival: &Arrival, client: &Client, id: RequestId) -> Option<Box<Line>> {
         let entry = self.log.as_ref()?.clone();
         let (at, address) = (SystemTime::now(), client.peer.address());
         let record = match arrival {
