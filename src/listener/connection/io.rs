@@ -102,9 +102,9 @@ impl AsyncWrite for Io {
         let written = if slices.iter().map(|slice| slice.len()).sum::<usize>() <= SHORT {
             let mut desk = io.desk.borrow_mut();
             desk.clear();
-            slices
-                .iter()
-                .for_each(|slice| desk.extend_from_slice(slice));
+            for slice in slices {
+                desk.extend_from_slice(slice);
+            }
             Pin::new(&mut io.stream).poll_write(cx, &desk)
         } else {
             Pin::new(&mut io.stream).poll_write_vectored(cx, slices)
