@@ -107,7 +107,7 @@ impl Config {
         let mut checks = check::Checks::new(tree, reader);
         bounds::addresses(&mut checks, &self.listen, self.admin.listen);
         bounds::listeners(&mut checks, self.workers, &self.limits, &self.timeouts);
-        bounds::endpoints(&mut checks, &self.endpoints);
+        bounds::endpoints(&mut checks, &mut self.endpoints);
         bounds::session(&mut checks, &mut self.session);
         apps::wechat(&mut checks, &mut self.wechat);
         apps::apps(&mut checks, &self.app);

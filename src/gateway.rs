@@ -27,6 +27,7 @@ use crate::gateway::clock::now;
 use crate::gateway::dispatch::Client;
 use crate::gateway::site::Plan;
 use crate::listener::{self, Load};
+use crate::proxy::route;
 use crate::session::Sessions;
 use crate::telemetry::access_log::AccessLog;
 use crate::{admin, session, wechat};
@@ -49,9 +50,14 @@ pub enum Error {
     /// The client of `WeChat`'s API cannot be built.
     #[error("wechat: {0}")]
     Wechat(#[from] wechat::Error),
-    /// Routes that cannot stand together. `check` says it better.
-    #[error("route {0}: {1}")]
-    Route(usize, String),
+    /// Routes that lead nowhere, or that are one. A config that was loaded has none.
+    #[error("{}", told(.0))]
+    Routes(Vec<route::Fault>),
+}
+
+fn told(faults: &[route::Fault]) -> String {
+    let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    faults.join("; ")
 }
 
 /// A running gateway. Dropped, it stops taking connections and ends those that are idle.

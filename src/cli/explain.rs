@@ -50,7 +50,7 @@ fn follow(method: &str, url: &str, config: &Config) -> Result<String, String> {
     let table = Table::build(&config.route, config.limits.body).map_err(|faults| {
         faults
             .into_iter()
-            .map(|fault| fault.message)
+            .map(|fault| fault.to_string())
             .collect::<Vec<_>>()
             .join("\n")
     })?;

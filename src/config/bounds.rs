@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::config::address::normal_path;
 use crate::config::check::Checks;
+use crate::proxy::path;
 use crate::setting::{ListenAddress, Size};
 use crate::{endpoint, listener, session};
 
@@ -104,24 +104,20 @@ pub(super) fn addresses(
     }
 }
 
-/// The prefix of our own paths.
-pub(super) fn endpoints(checks: &mut Checks<'_>, endpoints: &endpoint::Config) {
-    let prefix = &endpoints.prefix;
-    let message = format!(
-        "`endpoints.prefix` is not a path prefix: {}",
-        checks.found("endpoints.prefix")
-    );
-    let path = "endpoints.prefix";
-    if prefix == "/" || prefix.is_empty() {
-        checks.blame(
-            path,
-            "`endpoints.prefix` would take every path from the routes",
+/// Our own paths. Their prefix becomes normal.
+pub(super) fn endpoints(checks: &mut Checks<'_>, endpoints: &mut endpoint::Config) {
+    let at = "endpoints.prefix";
+    match path::prefix(&endpoints.prefix) {
+        Ok(prefix) if prefix.is_empty() => checks.blame(
+            at,
+            format!("`{at}` would take every path from the routes"),
             "write a path such as \"/wxgate\"",
-        );
-    } else if prefix.ends_with('/') {
-        checks.blame(path, message, "take the `/` at its end off");
-    } else if let Err(help) = normal_path(prefix) {
-        checks.blame(path, message, &help);
+        ),
+        Ok(prefix) => endpoints.prefix = prefix.into(),
+        Err(help) => {
+            let message = format!("`{at}` is not a path prefix: {}", checks.found(at));
+            checks.blame(at, message, &help);
+        }
     }
     if endpoints.phone_by.is_empty() {
         checks.blame(

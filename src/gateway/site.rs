@@ -62,14 +62,7 @@ impl Plan {
     ) -> Result<Self, Error> {
         let sessions = Sessions::new(&config.session)?;
         let wechat = wechat::Client::new(&config.wechat, &config.app)?;
-        let table = Table::build(&config.route, config.limits.body).map_err(|faults| {
-            faults
-                .into_iter()
-                .next()
-                .map_or(Error::Route(0, String::new()), |fault| {
-                    Error::Route(fault.route, fault.message)
-                })
-        })?;
+        let table = Table::build(&config.route, config.limits.body).map_err(Error::Routes)?;
         let mut servers = Servers::default();
         let leads = table
             .routes()
