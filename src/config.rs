@@ -2,7 +2,6 @@
 //!
 //! A config that was loaded holds together: what crosses rooms is checked here, once.
 
-mod address;
 mod apps;
 mod bounds;
 mod check;
@@ -109,7 +108,7 @@ impl Config {
         bounds::listeners(&mut checks, self.workers, &self.limits, &self.timeouts);
         bounds::endpoints(&mut checks, &mut self.endpoints);
         bounds::session(&mut checks, &mut self.session);
-        apps::wechat(&mut checks, &mut self.wechat);
+        apps::wechat(&mut checks, &self.wechat);
         apps::apps(&mut checks, &self.app);
         names::check(&mut checks, &self.identity, &self.session, &self.limits);
         route::check(&mut checks, &self.route, &self.app, &self.endpoints);

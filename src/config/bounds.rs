@@ -1,6 +1,6 @@
 //! Sizes, waits and names that nobody can live with.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::config::check::Checks;
 use crate::proxy::path;
@@ -91,17 +91,34 @@ pub(super) fn addresses(
     let public = listen.iter().zip(&paths);
     let public = public.map(|(ListenAddress::Tcp(address), path)| (*address, path.as_str()));
     for (address, path) in public.chain(operators) {
-        let other = taken.iter().find(|(taken, _)| *taken == address);
-        if let Some((_, other)) = other.filter(|_| address.port() != 0) {
+        let other = taken.iter().find(|(taken, _)| collide(*taken, address));
+        if let Some((taken, other)) = other {
+            let what = if *taken == address {
+                "are the same address"
+            } else {
+                "overlap: one of them is every address of this machine"
+            };
             checks.blame_both(
                 path,
-                (other, "the same address"),
-                format!("`{path}` and `{other}` are the same address"),
+                (other, "the other one"),
+                format!("`{path}` and `{other}` {what}"),
                 "give each its own port",
             );
         }
         taken.push((address, path));
     }
+}
+
+/// Whether the system lets only one of both be bound.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let (first, second) = (one.ip(), other.ip());
+    // `[::]` takes IPv4 too, `0.0.0.0` takes nothing else.
+    let covers = |all: IpAddr, ip: IpAddr| {
+        all.is_unspecified() && (all.is_ipv6() || ip.to_canonical().is_ipv4())
+    };
+    let same = first.to_canonical() == second.to_canonical();
+    let overlap = same || covers(first, second) || covers(second, first);
+    one.port() == other.port() && one.port() != 0 && overlap
 }
 
 /// Our own paths. Their prefix becomes normal.

@@ -11,7 +11,10 @@ use crate::proxy::trace;
 use crate::setting;
 
 mod cookie;
+mod fault;
 mod name;
+
+pub use fault::Fault;
 
 setting::section! {
     /// `[identity]`: the names of the headers that say who calls; `""` leaves one out.
@@ -33,48 +36,12 @@ setting::section! {
 }
 
 impl Names {
-    /// What is wrong with the names: the key, and what the operator is told.
-    pub fn faults(&self) -> Vec<(&'static str, String)> {
-        let mut faults = Vec::new();
-        let mut seen: Vec<Box<str>> = Vec::new();
-        for (key, name) in self.all() {
-            let Some(name) = name else {
-                continue;
-            };
-            let folded = name::fold(name.as_str().as_bytes());
-            if name::has_another_meaning(&folded) {
-                faults.push((key, format!("`{name}` means something else in HTTP")));
-            } else if seen.contains(&folded) {
-                faults.push((
-                    key,
-                    format!("`{name}` names another header of [identity], too"),
-                ));
-            }
-            seen.push(folded);
-        }
-        faults
-    }
-
-    /// What is wrong with the `odd_names` to let through (`limits.header_names`): the place of each
-    /// in the list, and what the operator is told. [`Rules`] would drop them all the same.
-    pub fn odd_faults(&self, odd_names: &[HeaderName]) -> Vec<(usize, String)> {
-        let reserved = self.reserved();
-        let faults = odd_names.iter().enumerate().filter_map(|(at, name)| {
-            let folded = name::fold(name.as_str().as_bytes());
-            reserved.forbids_odd(&folded).then(|| {
-                let message =
-                    format!("`{name}` is never let through: services read it as `{folded}`");
-                (at, message)
-            })
-        });
-        faults.collect()
-    }
-
     fn reserved(&self) -> name::Reserved {
         let all = self.all();
         name::Reserved::new(all.iter().filter_map(|(_, name)| *name))
     }
 
+    /// Each by its key.
     fn all(&self) -> [(&'static str, Option<&HeaderName>); 6] {
         [
             ("openid", self.openid.as_ref()),
@@ -255,7 +222,7 @@ impl Rules {
                 let folded = name::fold(name.as_str().as_bytes());
                 odd || self.reserved.has(&folded)
                     || self.is_not_for_clients(name)
-                    || name::has_another_meaning(&folded)
+                    || name::other_meaning(&folded).is_some()
                     || **name == self.credential
             })
             .cloned()
