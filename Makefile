@@ -37,7 +37,7 @@ tools: packages $(TOOLS)/python/done $(TOOLS)/node/done $(DENY_BIN) ## what the 
 
 # Unoptimised: built once and used for seconds.
 $(DENY_BIN):
-	cargo install --quiet --locked --debug --no-default-features --version $(DENY) \
+	CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 cargo install --quiet --locked --debug --no-default-features --version $(DENY) \
 	  --root $(TOOLS)/cargo-deny-$(DENY) --target-dir $(TOOLS)/build cargo-deny
 	rm -rf $(TOOLS)/build
 

@@ -222,7 +222,7 @@ impl Proxy {
                 "http"
             }),
             host: context.host.header(),
-            prefix: route.forwarded_prefix(context.path),
+            prefix: route.forwarded_prefix(),
             request_id: context.request_id.clone(),
             random: context.random,
         };
@@ -292,8 +292,21 @@ impl Proxy {
     /// The answer as the client gets it.
     fn respond(&self, answer: Response<upstream::Answer<Outgoing>>) -> Response<Returning> {
         let mut answer = answer.map(|body| Returning::new(body, Arc::clone(&self.rules)));
+        unframe(answer.headers_mut());
         self.rules.response(answer.headers_mut());
         *answer.version_mut() = Version::HTTP_11;
         answer
+    }
+}
+
+/// Removes from an answer's head each length that is not the only word on where its body ends: hyper
+/// writes the one that it read by (RFC 9112 §6.3).
+fn unframe(headers: &mut HeaderMap) {
+    let coded = headers.contains_key(header::TRANSFER_ENCODING);
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let plain = |value: &HeaderValue| value.as_bytes().iter().all(u8::is_ascii_digit);
+    let sound = lengths.next().is_none_or(plain) && lengths.next().is_none();
+    if coded || !sound {
+        headers.remove(header::CONTENT_LENGTH);
     }
 }

@@ -84,8 +84,7 @@ impl Site {
         id: &HeaderValue,
         trail: &mut Trail,
     ) -> Response<Content> {
-        let ambiguous = is_ambiguous(request.headers());
-        let mut answer = match guard::unpanicking(self.handle(request, client, id, trail)).await {
+        match guard::unpanicking(self.handle(request, client, id, trail)).await {
             Some(Ok(answer)) => answer,
             Some(Err(problem)) => refuse(&problem, id, trail),
             None => refuse(
@@ -93,13 +92,7 @@ impl Site {
                 id,
                 trail,
             ),
-        };
-        if ambiguous {
-            answer
-                .headers_mut()
-                .insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        answer
     }
 
     async fn handle(
@@ -114,6 +107,10 @@ impl Site {
                 Problem::new(Code::MethodNotAllowed, "this method is never forwarded")
                     .allow(HeaderValue::from_static(METHODS)),
             );
+        }
+        if is_coded_oddly(request.headers()) {
+            let detail = "the only transfer coding that is taken is one `chunked`";
+            return Err(Problem::new(Code::BadRequest, detail).closing());
         }
         self.head.check(&request).map_err(|error| problem(&error))?;
         let uri = request.uri().clone();
@@ -164,10 +161,10 @@ fn refuse(problem: &Problem, id: &HeaderValue, trail: &mut Trail) -> Response<Co
     error::answer(problem, id.to_str().unwrap_or_default()).map(Content::own)
 }
 
-/// Whether two readers may see different ends of this message (R5). hyper has settled on one; what
-/// follows on the connection is not believed.
-fn is_ambiguous(headers: &HeaderMap) -> bool {
-    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
-    let first = lengths.next();
-    lengths.next().is_some() || first.is_some_and(|value| value.as_bytes().contains(&b','))
+/// Whether two readers may see different ends of this message, or something else in it (R5). hyper
+/// closes after lengths beside a coding, and lets us see no second length.
+fn is_coded_oddly(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let odd = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"chunked");
+    codings.next().is_some_and(odd) || codings.next().is_some()
 }

@@ -24,6 +24,10 @@ use crate::listener::connection::state::State;
 use crate::listener::connection::{self, Worker};
 use crate::listener::{Arrival, Limits, Peer, Refusal, Timeouts, closing};
 
+/// The most bytes that hyper keeps of one direction of a connection. What a stalled peer costs us is
+/// bounded by it.
+const BUFFER: usize = 64 << 10;
+
 /// How many connections there are, over all workers, and how many there may be.
 #[derive(Debug)]
 pub struct Load {
@@ -45,10 +49,25 @@ impl Load {
         self.connections.load(Ordering::Relaxed)
     }
 
-    fn admit(self: &Arc<Self>) -> (bool, Place) {
+    fn admit(self: &Arc<Self>) -> (Welcome, Place) {
         let before = self.connections.fetch_add(1, Ordering::Relaxed);
-        (before < self.most, Place(Arc::clone(self)))
+        let welcome = match before {
+            before if before < self.most => Welcome::In,
+            before if before < self.most + self.most.div_ceil(8) => Welcome::Told,
+            _ => Welcome::Out,
+        };
+        (welcome, Place(Arc::clone(self)))
     }
+}
+
+/// What becomes of a new connection.
+enum Welcome {
+    /// It is served.
+    In,
+    /// There are too many, and it is told so.
+    Told,
+    /// There are so many that telling would cost more than we have.
+    Out,
 }
 
 /// A connection's place in the count.
@@ -122,7 +141,9 @@ where
 fn http(limits: &Limits) -> http1::Builder {
     let mut http = http1::Builder::new();
     let count = usize::try_from(limits.header_count).unwrap_or(usize::MAX);
+    let head = usize::try_from(limits.headers.0.saturating_mul(2)).unwrap_or(usize::MAX);
     http.header_read_timeout(None)
+        .max_buf_size(head.max(BUFFER))
         .max_headers(count.saturating_mul(2).max(16))
         .pipeline_flush(false);
     http
@@ -156,23 +177,27 @@ async fn accept<C, S, F, B>(
         let Some((stream, peer)) = next(listener).await else {
             continue;
         };
-        let (admitted, place) = load.admit();
+        let (welcome, place) = load.admit();
+        if matches!(welcome, Welcome::Out) {
+            continue;
+        }
         let handler = connect(peer);
         let mut connections = connections.borrow_mut();
-        if admitted {
-            let worker = Rc::clone(worker);
-            connections.spawn_local(async move {
-                let _place = place;
-                connection::serve(stream, worker, handler).await;
-            });
-        } else {
+        let worker = Rc::clone(worker);
+        connections.spawn_local(async move {
+            let _place = place;
+            if matches!(welcome, Welcome::In) {
+                return connection::serve(stream, worker, handler).await;
+            }
             let state = State::new(&worker.wheel, &worker.timeouts);
-            connections.spawn_local(async move {
-                let _place = place;
-                let answer = handler(Arrival::Refusal(Refusal::Overloaded)).await;
-                closing::refuse(Io::new(stream, Rc::clone(&state)), &state, answer).await;
-            });
-        }
+            let answer = Box::pin(handler(Arrival::Refusal(Refusal::Overloaded))).await;
+            Box::pin(closing::refuse(
+                Io::new(stream, Rc::clone(&state)),
+                &state,
+                answer,
+            ))
+            .await;
+        });
         while connections.try_join_next().is_some() {}
     }
 }

@@ -132,29 +132,37 @@ impl Rules {
     /// meant for one hop, and our own credential. Read the credential before.
     pub fn request(&self, headers: &mut HeaderMap) -> Result<Removed, Refused> {
         let mut doomed = Vec::new();
-        self.read_connection(headers, &mut doomed)?;
         let mut removed = Removed::default();
-        for name in headers.keys() {
+        let (mut credential, mut cookie) = (false, false);
+        for (name, value) in &*headers {
             match self.reserved.kind(name) {
-                name::Kind::Plain => continue,
+                name::Kind::Plain => {
+                    credential |= self.may_carry(name) && is_own(value);
+                    cookie |= *name == header::COOKIE;
+                    continue;
+                }
                 name::Kind::Odd if self.odd.contains(name) => continue,
                 name::Kind::Odd => {
                     let folded = name::fold(name.as_str().as_bytes());
                     removed.forged |= self.reserved.has_identity(&folded);
                 }
                 name::Kind::Identity => removed.forged = true,
+                name::Kind::OneHop if *name == header::CONNECTION => {
+                    self.read_connection(value, &mut doomed)?;
+                }
                 name::Kind::Reserved | name::Kind::OneHop => {}
             }
             doomed.push(name.clone());
         }
+        // All lines were read before the first is removed (R3).
         for name in doomed {
             headers.remove(name);
         }
-        remove_own(headers, &header::AUTHORIZATION);
-        if self.credential != header::AUTHORIZATION {
+        if credential {
+            remove_own(headers, &header::AUTHORIZATION);
             remove_own(headers, &self.credential);
         }
-        if !self.cookie.is_empty() {
+        if cookie && !self.cookie.is_empty() {
             cookie::cut(headers, &self.cookie);
         }
         Ok(removed)
@@ -166,7 +174,7 @@ impl Rules {
         let who = permit.identity();
         let phone = who.and_then(|who| who.phone.as_ref());
         let mut put = |name: &Option<HeaderName>, value: Option<HeaderValue>| match (name, value) {
-            (Some(name), Some(value)) => drop(headers.insert(name.clone(), value)),
+            (Some(name), Some(value)) => drop(headers.insert(name, value)),
             (Some(name), None) => drop(headers.remove(name)),
             (None, _) => {}
         };
@@ -182,14 +190,14 @@ impl Rules {
         );
         put(&names.phone, phone.map(Phone::pure_header));
         put(&names.phone_country, phone.map(Phone::country_header));
-        headers.insert(X_FORWARDED_FOR.clone(), forwarded.chain);
-        headers.insert(X_REAL_IP.clone(), forwarded.client);
-        headers.insert(X_FORWARDED_PROTO.clone(), forwarded.proto);
-        headers.insert(X_FORWARDED_HOST.clone(), forwarded.host);
+        headers.insert(&X_FORWARDED_FOR, forwarded.chain);
+        headers.insert(&X_REAL_IP, forwarded.client);
+        headers.insert(&X_FORWARDED_PROTO, forwarded.proto);
+        headers.insert(&X_FORWARDED_HOST, forwarded.host);
         if let Some(prefix) = forwarded.prefix {
-            headers.insert(X_FORWARDED_PREFIX.clone(), prefix);
+            headers.insert(&X_FORWARDED_PREFIX, prefix);
         }
-        headers.insert(X_REQUEST_ID.clone(), forwarded.request_id);
+        headers.insert(&X_REQUEST_ID, forwarded.request_id);
         trace::join_or_start(headers, &forwarded.random);
     }
 
@@ -232,21 +240,23 @@ impl Rules {
         }
     }
 
-    /// Adds what the `Connection` lines name to `doomed`, all lines before anything is removed.
+    /// Adds what a `Connection` line names to `doomed`.
     fn read_connection(
         &self,
-        headers: &HeaderMap,
+        line: &HeaderValue,
         doomed: &mut Vec<HeaderName>,
     ) -> Result<(), Refused> {
-        for line in headers.get_all(header::CONNECTION) {
-            for token in name::listed(line.as_bytes()) {
-                if self.reserved.has_identity(&name::fold(token)) {
-                    return Err(Refused);
-                }
-                doomed.extend(HeaderName::from_bytes(token).ok());
+        for token in name::listed(line.as_bytes()) {
+            if self.reserved.has_identity(&name::fold(token)) {
+                return Err(Refused);
             }
+            doomed.extend(HeaderName::from_bytes(token).ok());
         }
         Ok(())
+    }
+
+    fn may_carry(&self, name: &HeaderName) -> bool {
+        *name == header::AUTHORIZATION || *name == self.credential
     }
 
     fn is_not_for_clients(&self, name: &HeaderName) -> bool {
@@ -262,12 +272,15 @@ impl Rules {
     }
 }
 
-/// Removes the lines of `name` that begin like a credential of ours; others are the service's own.
+/// Whether a line begins like a credential of ours.
+fn is_own(value: &HeaderValue) -> bool {
+    credential::bare(value.as_bytes()).starts_with(credential::PREFIX)
+}
+
+/// Removes the lines of `name` that are our own; others are the service's.
 fn remove_own(headers: &mut HeaderMap, name: &HeaderName) {
-    let is_own =
-        |value: &&HeaderValue| credential::bare(value.as_bytes()).starts_with(credential::PREFIX);
     let lines = headers.get_all(name);
-    if !lines.iter().any(|value| is_own(&value)) {
+    if !lines.iter().any(is_own) {
         return;
     }
     let foreign: Vec<_> = lines

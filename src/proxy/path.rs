@@ -47,16 +47,44 @@ pub fn after_prefix<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     (rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
+/// A normal path as services read it: escapes of bytes that need none, such as `%3A` for `:`, decoded.
+///
+/// By this form routes are found. RFC 3986 §2.2 lets `/a:b` and `/a%3Ab` differ, so what is forwarded
+/// keeps the client's spelling; but a service mostly reads one path, and one policy must hold for it.
+pub fn as_read(path: &str) -> Cow<'_, str> {
+    let mut read = String::new();
+    let mut rest = path;
+    let mut copied = 0;
+    while let Some(at) = rest.find('%') {
+        let escape = rest.as_bytes().get(at + 1..at + 3);
+        rest = rest.get(at + 1..).unwrap_or_default();
+        let Some(&[high, low]) = escape else {
+            continue;
+        };
+        if let Some(byte) = unescape(high, low).filter(|byte| is_literal(*byte)) {
+            let start = path.len() - rest.len() - 1;
+            read.push_str(path.get(copied..start).unwrap_or_default());
+            read.push(char::from(byte));
+            copied = start + 3;
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(path);
+    }
+    read.push_str(path.get(copied..).unwrap_or_default());
+    Cow::Owned(read)
+}
+
 fn is_normal(path: &[u8]) -> bool {
     let mut rest = path;
     loop {
-        rest = match rest {
+        let literals = rest.iter().take_while(|byte| is_literal(**byte)).count();
+        rest = match rest.get(literals..).unwrap_or_default() {
             [] => return true,
             [b'/', b'/', ..] => return false,
             [b'/', tail @ ..] if is_dot_segment(tail) => return false,
             [b'/', tail @ ..] => tail,
             [b'%', high, low, tail @ ..] if stays_encoded(*high, *low) => tail,
-            [byte, tail @ ..] if is_literal(*byte) => tail,
             _ => return false,
         }
     }
@@ -174,22 +202,18 @@ fn is_unreserved(byte: u8) -> bool {
 
 /// What a segment holds without an escape: `pchar` of RFC 3986 §3.3.
 fn is_literal(byte: u8) -> bool {
-    is_unreserved(byte)
-        || matches!(
-            byte,
-            b'!' | b'$'
-                | b'&'
-                | b'\''
-                | b'('
-                | b')'
-                | b'*'
-                | b'+'
-                | b','
-                | b';'
-                | b'='
-                | b':'
-                | b'@'
-        )
+    /// A bit for each of them.
+    const LITERAL: u128 = {
+        let mut bits = 0;
+        let mut rest: &[u8] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@";
+        while let [byte, tail @ ..] = rest {
+            bits |= 1 << *byte;
+            rest = tail;
+        }
+        bits
+    };
+    byte.is_ascii() && LITERAL >> byte & 1 == 1
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use crate::proxy::body::Outgoing;
 use crate::proxy::path;
 use crate::proxy::retry::{Attempt, Progress};
 
-/// Writes the one framing of a forwarded request: hyper adds `Transfer-Encoding` where no length is
-/// known (RFC 9112 §6).
+/// Writes the one framing of a forwarded request (RFC 9112 §6). Without one hyper would leave out the
+/// body of a GET.
 pub(super) fn frame(headers: &mut HeaderMap, method: &Method, body: &Outgoing) {
     use http_body::Body as _;
     let had_length = headers.remove(header::CONTENT_LENGTH).is_some();
@@ -18,7 +18,10 @@ pub(super) fn frame(headers: &mut HeaderMap, method: &Method, body: &Outgoing) {
         Some(length) => {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
-        None => {}
+        None => {
+            let chunked = HeaderValue::from_static("chunked");
+            headers.insert(header::TRANSFER_ENCODING, chunked);
+        }
     }
 }
 

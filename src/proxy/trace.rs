@@ -25,20 +25,15 @@ pub fn request_id(random: &[u8; 16]) -> HeaderValue {
 }
 
 fn start(random: &[u8; 24]) -> HeaderValue {
-    let (mut trace, mut parent) = ([0; 32], [0; 16]);
-    let (first, second) = random.split_at(16);
-    write_hex(&mut trace, first);
-    write_hex(&mut parent, second);
-    // An id of zeros only is not sound (§3.2.2.3); a last digit of 1 makes each sound.
-    for id in [trace.as_mut_slice(), parent.as_mut_slice()] {
+    let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+    let (trace, parent) = random.split_at(16);
+    for (start, end, bytes) in [(3, 35, trace), (36, 52, parent)] {
+        let id = text.get_mut(start..end).unwrap_or_default();
+        write_hex(id, bytes);
+        // An id of zeros only is not sound (§3.2.2.3); a last digit that is not 0 makes each sound.
         if let Some(last) = id.last_mut().filter(|last| **last == b'0') {
             *last = b'1';
         }
-    }
-    let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-    let ids = trace.iter().chain(b"-").chain(&parent);
-    for (to, from) in text.iter_mut().skip(3).zip(ids) {
-        *to = *from;
     }
     value(&text)
 }
@@ -64,11 +59,8 @@ fn is_sound(text: &[u8]) -> bool {
 
 fn write_hex(to: &mut [u8], bytes: &[u8]) {
     let digit = |n: u8| if n < 10 { b'0' + n } else { b'a' + n - 10 };
-    let digits = bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
-    for (to, digit) in to.iter_mut().zip(digits) {
-        *to = digit;
+    for (pair, byte) in to.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
     }
 }
 

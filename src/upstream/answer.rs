@@ -39,11 +39,11 @@ where
     /// Sends `request` on `link`, which leads to `server`, and waits for the head of the answer.
     pub async fn send(
         self: &Rc<Self>,
-        mut link: Link<B>,
+        link: Link<B>,
         server: ServerId,
         request: Request<B>,
     ) -> Result<Response<Answer<B>>, Failure<B>> {
-        let answer = link.exchange(request).await?;
+        let (link, answer) = link.exchange(request).await?;
         Ok(answer.map(|incoming| Answer {
             incoming,
             link: Some(link),

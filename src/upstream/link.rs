@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -18,6 +19,10 @@ use tokio::net::TcpStream;
 
 use crate::deadline::{Timer, Wheel};
 use crate::upstream::{Error, Patience};
+
+/// The most bytes that hyper keeps of one direction of a connection, and so the largest head of an
+/// answer.
+const BUFFER: usize = 64 << 10;
 
 /// A connection to an upstream.
 pub struct Link<B>
@@ -45,6 +50,24 @@ pub struct Failure<B> {
     pub heard: bool,
 }
 
+impl<B> Failure<B> {
+    fn of(error: Error, heard: bool) -> Self {
+        Self {
+            error,
+            unsent: None,
+            heard,
+        }
+    }
+
+    fn told(mut failed: TrySendError<Request<B>>, heard: bool) -> Self {
+        Self {
+            unsent: failed.take_message(),
+            error: failed.into_error().into(),
+            heard,
+        }
+    }
+}
+
 impl<B> Link<B>
 where
     B: Body<Data = Bytes> + Unpin + 'static,
@@ -61,7 +84,10 @@ where
             stream,
             heard: Rc::clone(&heard),
         };
-        let (send, connection) = http1::handshake(TokioIo::new(io)).await?;
+        let (send, connection) = http1::Builder::new()
+            .max_buf_size(BUFFER)
+            .handshake(TokioIo::new(io))
+            .await?;
         Ok(Self {
             send,
             connection: Box::pin(connection),
@@ -91,9 +117,9 @@ where
 
     /// Sends `request` and waits for the head of the answer.
     pub(super) async fn exchange(
-        &mut self,
+        mut self,
         request: Request<B>,
-    ) -> Result<Response<Incoming>, Failure<B>> {
+    ) -> Result<(Self, Response<Incoming>), Failure<B>> {
         self.heard.set(false);
         self.timer.set(self.patience.response);
         let mut answer = pin!(self.send.try_send_request(request));
@@ -104,26 +130,30 @@ where
             if let Poll::Ready(result) = answer.as_mut().poll(&mut idle) {
                 return Poll::Ready(Some(result));
             }
+            if self.ended {
+                return Poll::Ready(None);
+            }
             self.timer.poll(cx).map(|()| None)
         })
         .await;
         self.timer.clear();
-        let (error, unsent) = match result {
+        let heard = self.heard.get();
+        match result {
             Some(Ok(answer)) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                (Error::Switched, None)
+                Err(Failure::of(Error::Switched, heard))
             }
-            Some(Ok(answer)) => return Ok(answer),
-            Some(Err(mut failed)) => {
-                let unsent = failed.take_message();
-                (failed.into_error().into(), unsent)
+            Some(Ok(answer)) => Ok((self, answer)),
+            Some(Err(failed)) => Err(Failure::told(failed, heard)),
+            None if self.ended => {
+                // It ended before it took the request; who lets go of it gets the request back.
+                drop(self);
+                Err(match answer.await {
+                    Err(failed) => Failure::told(failed, heard),
+                    Ok(_) => Failure::of(Error::Late, heard),
+                })
             }
-            None => (Error::Late, None),
-        };
-        Err(Failure {
-            error,
-            unsent,
-            heard: self.heard.get(),
-        })
+            None => Err(Failure::of(Error::Late, heard)),
+        }
     }
 
     /// Lets the connection read and write.

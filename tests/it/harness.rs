@@ -1,6 +1,7 @@
 //! A gateway on port 0, with a mock WeChat and a recording upstream around it.
 
 mod client;
+mod process;
 mod upstream;
 
 use std::net::SocketAddr;
@@ -11,7 +12,8 @@ use wxgate::gateway::Gateway;
 use wxgate::mock::{Mock, Options};
 
 pub use self::client::{Client, Reply};
-pub use self::upstream::{Seen, Upstream};
+pub use self::process::Process;
+pub use self::upstream::{Seen, Upstream, request};
 
 /// The app of most tests.
 pub const APPID: &str = "wx0123456789abcdef";

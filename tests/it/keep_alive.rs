@@ -157,7 +157,8 @@ fn a_drain_ends_idle_connections_and_waits_for_the_rest() {
             .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
             .is_ok()
     });
-    let bed = Bed::around(upstream, "", PUBLIC);
+    // One worker: what the idle connection is told, the busy one is told at the same moment.
+    let bed = Bed::around(upstream, "workers = 1\n", PUBLIC);
     let (mut idle, mut busy) = (bed.client(), bed.client());
     let address = bed.address();
     busy.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -34,9 +34,9 @@ impl Fault {
         Self::new(key, format!("cannot be \"{name}\": {why}"), help)
     }
 
-    fn same_as(key: &str, other: String, help: &'static str) -> Self {
+    fn same_as(key: &str, other: &str, help: &'static str) -> Self {
         Self {
-            other: Some(other.clone()),
+            other: Some(other.to_owned()),
             ..Self::new(key, format!("is the same header as `{other}`"), help)
         }
     }
@@ -71,7 +71,7 @@ impl Names {
                 ));
             } else if let Some((other, _)) = same {
                 let help = "give each its own name, or leave one out with \"\"";
-                faults.push(Fault::same_as(&key, other.clone(), help));
+                faults.push(Fault::same_as(&key, other, help));
             }
             seen.push((key, folded));
         }
@@ -88,7 +88,7 @@ impl Names {
         let same = all.find(|(_, other)| other.is_some_and(|other| fold(other) == folded));
         if let Some((other, _)) = same {
             let help = "clients may not write identity headers: choose another name";
-            return Some(Fault::same_as(key, format!("identity.{other}"), help));
+            return Some(Fault::same_as(key, &format!("identity.{other}"), help));
         }
         let why = match name::other_meaning(&folded) {
             Some(why) => why,

@@ -110,6 +110,23 @@ fn a_prefix_is_made_of_whole_segments() {
     }
 }
 
+#[test]
+fn two_spellings_of_a_literal_are_read_as_one() {
+    let rows = [
+        ("/a:b", "/a:b"),
+        ("/a%3Ab", "/a:b"),
+        ("/%40me/%2Bx%3B", "/@me/+x;"),
+        ("/%E4%BD%A0", "/%E4%BD%A0"),
+        ("/%E4%3A%25", "/%E4:%25"),
+        ("/%253A", "/%253A"),
+        ("/", "/"),
+    ];
+    for (path, expected) in rows {
+        assert_eq!(as_read(path), expected, "{path}");
+    }
+    assert!(matches!(as_read("/%E4%BD%A0/a"), Cow::Borrowed(_)));
+}
+
 /// Paths out of the pieces that matter.
 fn spelling() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
@@ -177,6 +194,15 @@ proptest! {
         let long = rebuild(&raw);
         let short = raw.starts_with('/') && is_normal(raw.as_bytes());
         prop_assert_eq!(short, long.as_deref() == Ok(raw.as_str()));
+    }
+
+    #[test]
+    fn reading_a_path_again_changes_nothing(raw in spelling()) {
+        if let Ok(path) = normalise(&raw) {
+            let read = as_read(&path);
+            prop_assert_eq!(as_read(&read), &*read);
+            prop_assert_eq!(read.matches('/').count(), path.matches('/').count());
+        }
     }
 
     #[test]

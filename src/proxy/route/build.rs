@@ -115,6 +115,7 @@ fn route(index: usize, config: &Config, body: Size, mistakes: &mut Mistakes<'_>)
     }
     let to = target(config, mistakes);
     let path = prefix("path", &config.path, mistakes);
+    let path = path.map(|path| Box::from(path::as_read(&path)));
     let strip = strip(config, path.as_deref(), mistakes);
     Some(Route {
         index,
@@ -243,7 +244,7 @@ fn strip(config: &Config, path: Option<&str>, mistakes: &mut Mistakes<'_>) -> Op
         return None;
     }
     let prefix = prefix("strip", &config.strip, mistakes)?;
-    if path.is_some_and(|path| path::after_prefix(path, &prefix).is_none()) {
+    if path.is_some_and(|path| path::after_prefix(path, &path::as_read(&prefix)).is_none()) {
         let (path, strip) = (shown(&config.path), shown(&config.strip));
         mistakes.tell(
             "strip",
@@ -251,8 +252,9 @@ fn strip(config: &Config, path: Option<&str>, mistakes: &mut Mistakes<'_>) -> Op
             "it is taken off the path, so it must begin it, in whole segments",
         );
     }
+    let segments = prefix.matches('/').count();
     let header = HeaderValue::from_str(&prefix).ok()?;
-    (!prefix.is_empty()).then_some(Strip { prefix, header })
+    (segments > 0).then_some(Strip { segments, header })
 }
 
 /// Tells the later one of two routes that some request fits equally.

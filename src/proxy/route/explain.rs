@@ -64,7 +64,7 @@ type Rank = ((u8, usize), usize);
 
 impl Route {
     fn rank(&self, host: &str, path: &str) -> Option<Rank> {
-        path::after_prefix(path, &self.path)?;
+        path::after_prefix(&path::as_read(path), &self.path)?;
         let host = self.hosts.iter().filter_map(|rule| rule.rank(host)).max()?;
         Some((host, self.path.len()))
     }

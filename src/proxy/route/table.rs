@@ -22,7 +22,7 @@ pub struct Route {
     /// The largest request body.
     pub body: Size,
     pub(super) hosts: Vec<HostRule>,
-    /// Normal, without a `/` at its end; `""` stands for every path.
+    /// As it is read, without a `/` at its end; `""` stands for every path.
     pub(super) path: Box<str>,
     pub(super) methods: Vec<Method>,
     pub(super) strip: Option<Strip>,
@@ -72,6 +72,7 @@ impl Table {
     /// The route for a request: `host` is a [`host::Host::name`](crate::proxy::host::Host::name),
     /// `path` is normal. CONNECT and TRACE are in no route.
     pub fn find(&self, host: &str, path: &str, method: &Method) -> Result<&Route, Miss> {
+        let path = &*path::as_read(path);
         let mut known = false;
         for node in self.nodes(host) {
             known = true;
@@ -115,10 +116,13 @@ impl Route {
         }
     }
 
-    /// The path that is forwarded for the normal path `path`: `strip` taken off, the path of `to`
-    /// put first. It is normal again, and borrowed where nothing is put first.
+    /// The path that is forwarded for the normal path `path` of this route: `strip` taken off, the
+    /// path of `to` put first. It is normal again, and borrowed where nothing is put first.
     pub fn forward_path<'a>(&self, path: &'a str) -> Cow<'a, str> {
-        let rest = self.stripped(path).unwrap_or(path);
+        let rest = match &self.strip {
+            Some(strip) => behind(path, strip.segments),
+            None => path,
+        };
         let base = self.to.as_ref().map_or("", Target::base);
         match (base, rest) {
             ("", "") => Cow::Borrowed("/"),
@@ -127,14 +131,9 @@ impl Route {
         }
     }
 
-    /// `X-Forwarded-Prefix` for `path`: what was stripped, if something was.
-    pub fn forwarded_prefix(&self, path: &str) -> Option<HeaderValue> {
-        self.stripped(path)?;
+    /// `X-Forwarded-Prefix`: what is stripped, if something is.
+    pub fn forwarded_prefix(&self) -> Option<HeaderValue> {
         self.strip.as_ref().map(|strip| strip.header.clone())
-    }
-
-    fn stripped<'a>(&self, path: &'a str) -> Option<&'a str> {
-        path::after_prefix(path, &self.strip.as_ref()?.prefix)
     }
 
     pub(super) fn answers(&self, method: &Method) -> bool {
@@ -144,6 +143,12 @@ impl Route {
             self.methods.contains(method)
         }
     }
+}
+
+/// What follows the first `segments` segments of `path`: nothing or a text that begins with `/`.
+fn behind(path: &str, segments: usize) -> &str {
+    let end = path.match_indices('/').nth(segments);
+    end.and_then(|(at, _)| path.get(at..)).unwrap_or_default()
 }
 
 /// A host as a route names it.
@@ -157,7 +162,9 @@ pub(super) enum HostRule {
 
 #[derive(Debug)]
 pub(super) struct Strip {
-    pub(super) prefix: Box<str>,
+    /// How many segments come off: the path of the route begins with them, however they are escaped.
+    pub(super) segments: usize,
+    /// The same as `X-Forwarded-Prefix`.
     pub(super) header: HeaderValue,
 }
 

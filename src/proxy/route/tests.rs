@@ -66,6 +66,30 @@ fn the_most_specific_route_wins_whatever_the_order() {
 }
 
 #[test]
+fn a_spelling_that_services_read_alike_leads_round_no_route() {
+    let table = table(&[
+        config(&[], "/", &[]),
+        config(&[], "/v1/users:admin", &[]),
+        config(&[], "/%40me", &[]),
+    ]);
+    let rows = [
+        ("/v1/users:admin", 1),
+        ("/v1/users%3Aadmin/x", 1),
+        ("/@me", 2),
+        ("/%40me", 2),
+        ("/v1/users%253Aadmin", 0),
+    ];
+    for (path, expected) in rows {
+        let found = table.find("h", path, &Method::GET).unwrap().index;
+        assert_eq!(found, expected, "{path}");
+        let explained = table.explain("h", path, &Method::GET);
+        assert_eq!(explained.verdict.unwrap().route, expected, "{path}");
+    }
+    let twice = [config(&[], "/a:b", &[]), config(&[], "/a%3ab", &[])];
+    assert_eq!(Table::build(&twice, Size(1)).unwrap_err().len(), 1);
+}
+
+#[test]
 fn no_route_and_unknown_host_and_wrong_method_are_told_apart() {
     let hosts_only = table(&[
         config(&["a.example"], "/x", &[Method::PUT, Method::GET]),
@@ -107,6 +131,8 @@ fn strip_comes_off_and_the_path_of_to_goes_first() {
         ("", "http://a:1", "/api/x", "/api/x", None),
         ("/api", "http://a:1", "/api/x", "/x", Some("/api")),
         ("/api/", "http://a:1", "/api", "/", Some("/api")),
+        ("/a:b", "http://a:1", "/a%3Ab/x", "/x", Some("/a:b")),
+        ("/a%3Ab", "http://a:1/v2", "/a:b", "/v2", Some("/a%3Ab")),
         ("/api", "http://a:1", "/api/", "/", Some("/api")),
         ("/api", "http://a:1/v2", "/api/x", "/v2/x", Some("/api")),
         ("/api", "http://a:1/v2/", "/api", "/v2", Some("/api")),
@@ -123,7 +149,7 @@ fn strip_comes_off_and_the_path_of_to_goes_first() {
         let forwarded = route.forward_path(path);
         assert_eq!(forwarded, expected, "{strip} {to} {path}");
         assert_eq!(path::normalise(&forwarded).unwrap(), forwarded);
-        let told = route.forwarded_prefix(path);
+        let told = route.forwarded_prefix();
         assert_eq!(told, prefix.map(HeaderValue::from_static), "{path}");
     }
 }

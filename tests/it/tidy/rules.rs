@@ -28,15 +28,18 @@ const MOCK_USES: &[&str] = &[
 /// No clock, no I/O, no logging, no randomness: these files, and those below them, are given what they need.
 const PURE: &[&str] = &[
     "src/auth",
+    "src/endpoint/path",
     "src/listener/framing",
     "src/listener/proxy_protocol",
     "src/proxy/client_address",
     "src/proxy/headers",
     "src/proxy/host",
+    "src/proxy/limits",
     "src/proxy/path",
     "src/proxy/retry",
     "src/proxy/route",
     "src/proxy/trace",
+    "src/session/packed",
     "src/session/user",
     "src/upstream/balance",
     "src/upstream/frame",
