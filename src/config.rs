@@ -66,6 +66,18 @@ impl Config {
         Self::load(&Sources::text(text))
     }
 
+    /// The same, and for each route where it stands: `gateway.toml:12`.
+    pub fn load_with_places(sources: &Sources) -> Result<(Self, Vec<String>), Report> {
+        let (config, tree) = Self::load_tree(sources)?;
+        let text = sources.read()?;
+        let place = |route: usize| {
+            let value = tree.descendant(&format!("route[{route}]"))?;
+            diagnostic::remark(&value.place, &sources.name(), &text)
+        };
+        let places = (0..config.route.len()).filter_map(place).collect();
+        Ok((config, places))
+    }
+
     /// The config of `sources` as a file that says everything, and where each value came from.
     pub fn print(sources: &Sources) -> Result<String, Report> {
         let (config, tree) = Self::load_tree(sources)?;

@@ -8,6 +8,7 @@ mod guard;
 mod lots;
 mod own;
 mod site;
+pub mod way;
 
 use std::io;
 use std::net::SocketAddr;

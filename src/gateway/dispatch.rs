@@ -2,25 +2,20 @@
 
 use std::time::SystemTime;
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http::{HeaderValue, Request, Response};
 
 use crate::error::{self, Code, Problem};
 use crate::gateway::answer::{Content, Leaving, Line};
 use crate::gateway::clock::now;
 use crate::gateway::guard;
-use crate::gateway::own::needs_no_host;
 use crate::gateway::site::Site;
+use crate::gateway::way::{Sign, Way};
 use crate::listener::{Arrival, Peer, RequestBody};
 use crate::proxy::client_address::{self, Trust};
-use crate::proxy::{Context, Trail, host, path, trace};
+use crate::proxy::host::Host;
+use crate::proxy::{Context, Trail, trace};
 use crate::session::Remembered;
 use crate::telemetry::access_log::Record;
-
-/// The methods that a route can answer: what `Allow` says to CONNECT and TRACE.
-const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
-
-/// The port that a client leaves out.
-const DEFAULT_PORT: u16 = 80;
 
 /// What is kept for all requests of one connection.
 pub(super) struct Client {
@@ -102,37 +97,14 @@ impl Site {
         id: &HeaderValue,
         trail: &mut Trail,
     ) -> Result<Response<Content>, Problem> {
-        if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
-            return Err(
-                Problem::new(Code::MethodNotAllowed, "this method is never forwarded")
-                    .allow(HeaderValue::from_static(METHODS)),
-            );
-        }
-        if is_coded_oddly(request.headers()) {
-            let detail = "the only transfer coding that is taken is one `chunked`";
-            return Err(Problem::new(Code::BadRequest, detail).closing());
-        }
-        self.head.check(&request).map_err(|error| problem(&error))?;
-        let uri = request.uri().clone();
-        let path = path::normalise(uri.path()).map_err(|refused| problem(&refused.into()))?;
-        let endpoint = match self.endpoints.route(request.method(), &path) {
-            None => None,
-            Some(Ok(endpoint)) => Some(endpoint),
-            Some(Err(error)) => return Err((&error).into()),
+        let sign = Sign::of(&request);
+        let (host, path) = match self.crossing.way(&request, &sign)? {
+            Way::Own(endpoint, host) => {
+                let host = host.as_ref().map_or("", Host::as_str);
+                return self.answer_own(request, endpoint, host).await;
+            }
+            Way::Routes(host, path) => (host, path),
         };
-        if let Some(endpoint) = endpoint
-            && needs_no_host(request.version(), request.headers(), endpoint)
-        {
-            return self.answer_own(request, endpoint, "").await;
-        }
-        let line = host::line(request.headers())
-            .map_err(|refused| problem(&refused.into()))?
-            .clone();
-        let host =
-            host::of(&uri, &line, DEFAULT_PORT).map_err(|refused| problem(&refused.into()))?;
-        if let Some(endpoint) = endpoint {
-            return self.answer_own(request, endpoint, host.as_str()).await;
-        }
         let context = Context {
             peer: &client.peer,
             remembered: &client.remembered,
@@ -159,12 +131,4 @@ fn problem(error: &crate::proxy::Error) -> Problem {
 fn refuse(problem: &Problem, id: &HeaderValue, trail: &mut Trail) -> Response<Content> {
     trail.code = Some(problem.code().word());
     error::answer(problem, id.to_str().unwrap_or_default()).map(Content::own)
-}
-
-/// Whether two readers may see different ends of this message, or something else in it (R5). hyper
-/// closes after lengths beside a coding, and lets us see no second length.
-fn is_coded_oddly(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    let odd = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"chunked");
-    codings.next().is_some_and(odd) || codings.next().is_some()
 }

@@ -13,12 +13,13 @@ use crate::endpoint::Endpoints;
 use crate::gateway::Error;
 use crate::gateway::capacity::workers;
 use crate::gateway::lots::Lots;
+use crate::gateway::way::Crossing;
 use crate::listener::{Limits, Timeouts};
 use crate::proxy::client_address::Trust;
 use crate::proxy::headers::Rules;
 use crate::proxy::retry::Budget;
 use crate::proxy::route::Table;
-use crate::proxy::{Bearing, HeadLimits, Proxy};
+use crate::proxy::{Bearing, Proxy};
 use crate::session::Sessions;
 use crate::telemetry::access_log;
 use crate::upstream::{Patience, ServerId, Servers, Upstreams};
@@ -34,6 +35,7 @@ pub(super) struct Plan {
     pub(super) sessions: Sessions,
     pub(super) servers: Arc<Servers>,
     pub(super) endpoints: Arc<Endpoints>,
+    crossing: Crossing,
     table: Arc<Table>,
     leads: Arc<[Option<ServerId>]>,
     rules: Arc<Rules>,
@@ -48,7 +50,7 @@ pub(super) struct Plan {
 pub(super) struct Site {
     pub(super) proxy: Proxy,
     pub(super) endpoints: Arc<Endpoints>,
-    pub(super) head: HeadLimits,
+    pub(super) crossing: Crossing,
     pub(super) lots: Lots,
     pub(super) log: Option<access_log::Entry>,
     pub(super) control: Handle,
@@ -86,7 +88,7 @@ impl Plan {
         );
         let apps = config.app.iter().map(|app| app.appid.clone()).collect();
         let endpoints = Endpoints::new(
-            config.endpoints.clone(),
+            &config.endpoints,
             apps,
             sessions.clone(),
             wechat,
@@ -98,6 +100,7 @@ impl Plan {
             sessions,
             servers: Arc::new(servers),
             endpoints: Arc::new(endpoints),
+            crossing: Crossing::new(config),
             table: Arc::new(table),
             leads,
             rules: Arc::new(rules),
@@ -135,15 +138,10 @@ impl Plan {
             budget: Budget::new(),
             wheel: wheel.clone(),
         };
-        let head = HeadLimits {
-            uri: self.limits.uri,
-            headers: self.limits.headers,
-            count: self.limits.header_count,
-        };
         Rc::new(Site {
             proxy,
             endpoints: Arc::clone(&self.endpoints),
-            head,
+            crossing: self.crossing.clone(),
             lots: Lots::new(),
             log: self.log.clone(),
             control: self.control.clone(),

@@ -41,8 +41,8 @@ impl Names {
         name::Reserved::new(all.iter().filter_map(|(_, name)| *name))
     }
 
-    /// Each by its key.
-    fn all(&self) -> [(&'static str, Option<&HeaderName>); 6] {
+    /// Each by its key in `[identity]`.
+    pub fn all(&self) -> [(&'static str, Option<&HeaderName>); 6] {
         [
             ("openid", self.openid.as_ref()),
             ("appid", self.appid.as_ref()),

@@ -15,7 +15,7 @@ mod table;
 mod target;
 
 pub use build::{Fault, Wrong};
-pub use explain::{Explanation, Taken};
+pub use explain::Explanation;
 pub use table::{Miss, Route, Table};
 pub use target::Target;
 
