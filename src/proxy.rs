@@ -7,6 +7,7 @@ pub mod headers;
 pub mod host;
 mod limits;
 pub mod path;
+pub mod prefix;
 mod request;
 pub mod retry;
 pub mod route;

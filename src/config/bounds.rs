@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::config::check::Checks;
-use crate::proxy::path;
+use crate::proxy::prefix;
 use crate::setting::{ListenAddress, Size};
 use crate::{endpoint, listener, session};
 
@@ -124,7 +124,7 @@ fn collide(one: SocketAddr, other: SocketAddr) -> bool {
 /// Our own paths. Their prefix becomes normal.
 pub(super) fn endpoints(checks: &mut Checks<'_>, endpoints: &mut endpoint::Config) {
     let at = "endpoints.prefix";
-    match path::prefix(&endpoints.prefix) {
+    match prefix::read(&endpoints.prefix) {
         Ok(prefix) if prefix.is_empty() => checks.blame(
             at,
             format!("`{at}` would take every path from the routes"),

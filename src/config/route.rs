@@ -1,8 +1,8 @@
 //! The routes of a config: what the proxy refuses, and what crosses rooms.
 
 use crate::config::check::Checks;
-use crate::proxy::path;
 use crate::proxy::route::{Config, Fault, Table};
+use crate::proxy::{path, prefix};
 use crate::setting::Size;
 use crate::{endpoint, wechat};
 
@@ -61,7 +61,7 @@ fn blame(checks: &mut Checks<'_>, names: &[String], fault: &Fault) {
 
 /// What the gateway answers itself never comes to a route.
 fn own_paths(checks: &mut Checks<'_>, route: &Config, name: &str, endpoints: &endpoint::Config) {
-    let is_own = path::prefix(&route.path)
+    let is_own = prefix::read(&route.path)
         .is_ok_and(|path| path::after_prefix(&path, &endpoints.prefix).is_some());
     if is_own && !checks.is_blamed("endpoints.prefix") {
         let at = format!("{name}.path");

@@ -4,11 +4,7 @@
 //! perhaps the last, and every escape in it is upper-case and needed. Normalising it again changes
 //! nothing. The query takes no part.
 
-mod prefix;
-
 use std::borrow::Cow;
-
-pub use self::prefix::prefix;
 
 /// Why a path is answered with 400: two readers may read it differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -11,11 +11,12 @@ use crate::setting::{self, Size};
 
 mod build;
 mod explain;
+mod fault;
 mod table;
 mod target;
 
-pub use build::{Fault, Wrong};
 pub use explain::Explanation;
+pub use fault::{Fault, Wrong};
 pub use table::{Miss, Route, Table};
 pub use target::Target;
 

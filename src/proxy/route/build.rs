@@ -1,51 +1,16 @@
 //! From `[[route]]`s to the table, or to every mistake in them.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use http::{HeaderValue, Method};
 
 use super::Config;
+use super::fault::{Fault, Wrong};
 use super::table::{HostRule, Route, Strip, Table};
 use super::target::Target;
 use crate::auth::{Policy, Require};
-use crate::proxy::{host, path};
+use crate::proxy::{host, path, prefix};
 use crate::setting::{Size, shown};
-
-/// A mistake in one `[[route]]`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Fault {
-    /// Which route, from 0.
-    pub route: usize,
-    /// The key that is wrong.
-    pub key: &'static str,
-    /// The item that is wrong, in a key that holds a list.
-    pub item: Option<usize>,
-    /// What is wrong with it, and what to write instead.
-    pub wrong: Wrong,
-    /// The earlier route that it collides with.
-    pub other: Option<usize>,
-}
-
-/// What is wrong with a value. No secret or password is in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wrong {
-    /// What is wrong, to be read after the name of the key: `is not a path prefix: "api"`.
-    pub message: String,
-    /// What to write instead.
-    pub help: String,
-}
-
-/// "`route[0].host[1]` is not the name of a host …"
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`route[{}].{}", self.route, self.key)?;
-        if let Some(item) = self.item {
-            write!(f, "[{item}]")?;
-        }
-        write!(f, "` {}", self.wrong.message)
-    }
-}
 
 impl Table {
     /// Builds the table of all `[[route]]`s, or tells every mistake in them. `body` is the limit of
@@ -229,7 +194,7 @@ fn target(config: &Config, mistakes: &mut Mistakes<'_>) -> Option<Target> {
 }
 
 fn prefix(key: &'static str, text: &str, mistakes: &mut Mistakes<'_>) -> Option<Box<str>> {
-    match path::prefix(text) {
+    match prefix::read(text) {
         Ok(prefix) => Some(prefix),
         Err(help) => {
             let message = format!("is not a path prefix: {}", shown(text));

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::build::Wrong;
-use crate::proxy::{host, path};
+use super::fault::Wrong;
+use crate::proxy::{host, prefix};
 use crate::setting::{self, looks_secret};
 
 /// A server, and the path that is put before what is forwarded to it.
@@ -54,7 +54,7 @@ impl Target {
         }
         let base = match path {
             "" => Box::default(),
-            path => path::prefix(path).map_err(|help| wrong(&format!("its path: {help}")))?,
+            path => prefix::read(path).map_err(|help| wrong(&format!("its path: {help}")))?,
         };
         Ok(Self {
             authority: format!("{name}:{port}").into(),

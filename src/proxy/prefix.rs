@@ -8,7 +8,7 @@ use crate::setting::looks_secret;
 /// # Errors
 ///
 /// No request's path begins like that, or not as it looks: what to write instead.
-pub fn prefix(text: &str) -> Result<Box<str>, String> {
+pub fn read(text: &str) -> Result<Box<str>, String> {
     if !text.starts_with('/') {
         return Err(if looks_secret(text) {
             "a path begins with `/`".to_owned()
@@ -58,7 +58,7 @@ mod tests {
             ("/v1*/x", "/v1*/x"),
         ];
         for (text, expected) in rows {
-            assert_eq!(prefix(text).as_deref(), Ok(expected), "{text}");
+            assert_eq!(read(text).as_deref(), Ok(expected), "{text}");
         }
     }
 
@@ -82,10 +82,10 @@ mod tests {
             ("/%zz", "hexadecimal"),
         ];
         for (text, expected) in rows {
-            let told = prefix(text).unwrap_err();
+            let told = read(text).unwrap_err();
             assert!(told.contains(expected), "{text}: {told}");
         }
         let secret = "5ec7e70fa11005ec7e70fa11005ec7e7";
-        assert!(!prefix(secret).unwrap_err().contains(secret));
+        assert!(!read(secret).unwrap_err().contains(secret));
     }
 }
