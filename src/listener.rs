@@ -31,8 +31,7 @@ pub struct Peer {
     pub local: SocketAddr,
 }
 
-/// What comes in on a connection.
-#[derive(Debug)]
+/// What comes in on a connection. Its headers may hold a credential: no `Debug`.
 #[expect(
     clippy::large_enum_variant,
     reason = "almost all are requests, and none is kept"

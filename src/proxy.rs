@@ -214,7 +214,7 @@ impl Proxy {
         trail.received = body.taken();
         let client = self.trust.client(context.peer, &head.headers);
         trail.client = Some(client.address);
-        self.rules.request(&mut head.headers)?;
+        trail.forged = self.rules.request(&mut head.headers)?.forged;
         request::frame(&mut head.headers, &head.method, &body);
         head.headers.insert(header::HOST, context.host.header());
         let forwarded = Forwarded {

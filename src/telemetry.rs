@@ -10,7 +10,9 @@ mod timestamp;
 use std::io;
 use std::path::PathBuf;
 
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer as _, Registry, fmt};
 
@@ -36,15 +38,20 @@ setting::section! {
     later { "otlp": "OpenTelemetry" }
 }
 
-/// Writes what happens in this process as `config` says, from now to its end.
+/// Writes what happens in this process as `config` says, until what it returns is dropped: then what
+/// still waits is written.
+///
+/// Lines are written by a thread of their own. Where they come faster than it can write, some are
+/// dropped: nobody's request waits for a log.
 ///
 /// # Errors
 ///
 /// The file cannot be opened, or the process writes its log already.
-pub fn install(config: &Config) -> io::Result<()> {
+pub fn install(config: &Config) -> io::Result<WorkerGuard> {
     let output = Output::open(config.file.as_deref(), output::Stream::Error)?;
-    let subscriber = subscriber(config, move || output.clone());
-    tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)
+    let (lines, guard) = tracing_appender::non_blocking(output);
+    tracing::subscriber::set_global_default(subscriber(config, lines)).map_err(io::Error::other)?;
+    Ok(guard)
 }
 
 /// Opens the files of all logs anew, by their names: what SIGUSR1 asks for. A file that cannot be
@@ -57,10 +64,9 @@ pub fn reopen() -> io::Result<()> {
     output::reopen()
 }
 
-fn subscriber<W, M>(config: &Config, writer: M) -> impl tracing::Subscriber + Send + Sync + 'static
+fn subscriber<M>(config: &Config, writer: M) -> impl tracing::Subscriber + Send + Sync + 'static
 where
-    W: io::Write + 'static,
-    M: Fn() -> W + Send + Sync + 'static,
+    M: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let own = config.level.filter();
     let others = own.min(LevelFilter::WARN);

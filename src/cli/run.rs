@@ -18,10 +18,13 @@ pub(super) fn run(sources: &Sources) -> End {
 }
 
 fn start(config: &Config) -> End {
-    if let Err(error) = telemetry::install(&config.log) {
-        complain(&format!("wxgate: the log cannot be written: {error}"));
-        return End::Failed;
-    }
+    let _log = match telemetry::install(&config.log) {
+        Ok(log) => log,
+        Err(error) => {
+            complain(&format!("wxgate: the log cannot be written: {error}"));
+            return End::Failed;
+        }
+    };
     std::panic::set_hook(Box::new(
         |panic| tracing::error!(%panic, "a bug: something panicked"),
     ));

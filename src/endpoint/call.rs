@@ -1,5 +1,6 @@
 //! One call of an endpoint and what it answers: the shapes that all endpoints share.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use crate::endpoint::path::Endpoint;
 use crate::session::{Session, Sessions};
 
 /// One call, with its body read.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Call {
     pub(super) endpoint: Endpoint,
     pub(super) now: UnixSeconds,
@@ -130,6 +131,13 @@ impl Call {
     }
 }
 
+/// Query and body may hold a code, which is not to be seen.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({:?}, …)", self.endpoint)
+    }
+}
+
 fn media(headers: &HeaderMap) -> Media {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let Some(value) = types.next() else {
@@ -170,28 +178,29 @@ pub(super) struct Fields(Map<String, Value>);
 impl Fields {
     /// The text at `name`; nothing, `null` and an empty text are one.
     pub(super) fn text(&self, name: &'static str) -> Result<Option<&str>, Error> {
-        Ok(self.given(name)?.filter(|text| !text.is_empty()))
+        Ok(self.raw(name)?.filter(|text| !text.is_empty()))
     }
 
-    fn given(&self, name: &'static str) -> Result<Option<&str>, Error> {
-        match self.0.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(Error::bad_request(format!("`{name}` must be a text"))),
-        }
-    }
-
-    /// Two texts that belong together: both, or neither. One may be empty: that is damage, not absence.
+    /// Two texts that belong together: both, or neither. One that is empty beside one that is not counts as
+    /// there: it was lost on the way, not left out.
     pub(super) fn pair(
         &self,
         one: &'static str,
         other: &'static str,
     ) -> Result<Option<(&str, &str)>, Error> {
-        match (self.given(one)?, self.given(other)?) {
+        match (self.raw(one)?, self.raw(other)?) {
+            (None | Some(""), None | Some("")) => Ok(None),
             (Some(one), Some(other)) => Ok(Some((one, other))),
-            (None, None) => Ok(None),
             (Some(_), None) => Err(missing(other, one)),
             (None, Some(_)) => Err(missing(one, other)),
+        }
+    }
+
+    fn raw(&self, name: &'static str) -> Result<Option<&str>, Error> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Error::bad_request(format!("`{name}` must be a text"))),
         }
     }
 
@@ -214,7 +223,7 @@ fn missing(name: &str, beside: &str) -> Error {
 }
 
 /// What an endpoint answers when all went well.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Reply {
     /// The status.
     pub status: StatusCode,
@@ -257,6 +266,13 @@ impl Reply {
             headers.insert(header::SET_COOKIE, cookie);
         }
         response
+    }
+}
+
+/// The body may hold a token or a phone number, which are not to be seen.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({}, …)", self.status)
     }
 }
 

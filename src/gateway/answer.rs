@@ -16,6 +16,9 @@ use crate::proxy::body::Returning;
 use crate::telemetry::access_log::{Entry, Record};
 use crate::upstream;
 
+/// The status in the log of a request whose client hung up before there was an answer, as nginx has it.
+const CLIENT_GONE: u16 = 499;
+
 /// The body of an answer.
 pub(super) enum Content {
     /// Ours, whole; `None` once it was taken.
@@ -38,7 +41,8 @@ pub(super) struct Leaving {
 
 /// A line of the access log to be. It is put into the log when the answer has left, or never will.
 pub(super) struct Line {
-    record: Record,
+    /// Taken when it is put into the log.
+    record: Option<Record>,
     received: Option<Rc<Cell<u64>>>,
     started: Instant,
     entry: Entry,
@@ -47,46 +51,45 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn new(record: Record, entry: Entry) -> Self {
         Self {
-            record,
+            record: Some(record),
             received: None,
             started: Instant::now(),
             entry,
         }
     }
-}
 
-impl Line {
     /// Adds what became of the request.
     pub(super) fn fill(&mut self, trail: Trail, status: StatusCode) {
-        self.record.status = status.as_u16();
-        self.record.route = trail.route;
-        self.record.upstream = trail.upstream;
-        self.record.code = trail.code;
-        self.record.openid = trail.openid.map(|openid| openid.header());
-        self.record.client = trail.client.unwrap_or(self.record.client);
         self.received = trail.received;
+        if let Some(record) = &mut self.record {
+            record.status = status.as_u16();
+            record.route = trail.route;
+            record.upstream = trail.upstream;
+            record.code = trail.code;
+            record.forged = trail.forged;
+            record.openid = trail.openid.map(|openid| openid.header());
+            record.client = trail.client.unwrap_or(record.client);
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let Some(mut record) = self.record.take() else {
+            return;
+        };
+        if record.status == 0 {
+            record.status = CLIENT_GONE;
+        }
+        record.took = self.started.elapsed();
+        record.received = self.received.as_ref().map_or(0, |received| received.get());
+        self.entry.put(record);
     }
 }
 
 impl Leaving {
     pub(super) fn new(content: Content, line: Option<Box<Line>>) -> Self {
         Self { content, line }
-    }
-}
-
-impl Drop for Leaving {
-    fn drop(&mut self) {
-        if let Some(line) = self.line.take() {
-            let Line {
-                mut record,
-                received,
-                started,
-                entry,
-            } = *line;
-            record.took = started.elapsed();
-            record.received = received.map_or(0, |received| received.get());
-            entry.put(record);
-        }
     }
 }
 
@@ -101,10 +104,11 @@ impl Body for Leaving {
         let leaving = self.get_mut();
         let frame = ready!(Pin::new(&mut leaving.content).poll_frame(cx));
         if let Some(line) = &mut leaving.line
+            && let Some(record) = &mut line.record
             && let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
-            line.record.sent += u64::try_from(data.len()).unwrap_or(0);
+            record.sent += u64::try_from(data.len()).unwrap_or(0);
         }
         Poll::Ready(frame)
     }

@@ -28,6 +28,10 @@ use crate::wechat;
 /// How often idle upstream connections are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// The most idle connections to one server, over all workers. Fewer than there are requests at once
+/// would mean a new connection for many of them; those that are not needed end after 15 seconds.
+const IDLE_PER_SERVER: usize = 256;
+
 /// What all workers share.
 pub(super) struct Plan {
     pub(super) limits: Limits,
@@ -118,7 +122,7 @@ impl Plan {
             connect: self.timeouts.connect,
             response: self.timeouts.response,
             stream: self.timeouts.stream,
-            idle_per_server: (32 / self.workers.max(1)).max(1),
+            idle_per_server: (IDLE_PER_SERVER / self.workers.max(1)).max(1),
         };
         let upstreams = Upstreams::new(Arc::clone(&self.servers), patience, wheel.clone());
         tokio::task::spawn_local(sweep(Rc::downgrade(&upstreams)));

@@ -24,6 +24,8 @@ pub struct Trail {
     pub upstream: Option<SocketAddr>,
     /// Counts the bytes of the request's body, where there is one.
     pub received: Option<Rc<Cell<u64>>>,
+    /// Whether the client sent headers that only we write.
+    pub forged: bool,
     /// The word of a refusal or failure.
     pub code: Option<&'static str>,
 }

@@ -1,5 +1,6 @@
 //! A gateway on port 0, with a mock WeChat and a recording upstream around it.
 
+mod calls;
 mod client;
 mod process;
 mod upstream;
@@ -11,12 +12,16 @@ use wxgate::config::Config;
 use wxgate::gateway::Gateway;
 use wxgate::mock::{Mock, Options};
 
+pub use self::calls::{apps, sealed, signed, token, until};
 pub use self::client::{Client, Reply};
-pub use self::process::Process;
+pub use self::process::{Folder, Process};
 pub use self::upstream::{Seen, Upstream, request};
 
 /// The app of most tests.
 pub const APPID: &str = "wx0123456789abcdef";
+
+/// A second app.
+pub const OTHER_APP: &str = "wxfedcba9876543210";
 
 /// What `tests/fixtures/app-secret` holds.
 pub const SECRET: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";

@@ -15,12 +15,17 @@ mod demo;
 mod docs;
 mod endpoints;
 mod harness;
-#[cfg(target_os = "linux")]
 mod image;
 mod journey;
 mod keep_alive;
+mod logging;
 mod output;
+mod phone_code;
+mod rows;
 mod rules;
+mod secrets;
 mod services;
+mod sessions;
 mod streaming;
 mod tidy;
+mod vectors;

@@ -132,8 +132,8 @@ fn assert_nobody(seen: &Value, named: &Value, case: &str) {
     assert!(identity_names(named).is_empty(), "{case}: {named}");
 }
 
-/// The identity headers among `named`, in one spelling: each as often as it stands there, sorted.
-fn identity_names(named: &Value) -> Vec<String> {
+/// The identity headers among `seen`, in one spelling: each as often as it stands there, sorted.
+fn identity_names(seen: &Value) -> Vec<String> {
     let fold = |c: char| {
         if c.is_ascii_alphanumeric() {
             c.to_ascii_lowercase()
@@ -141,14 +141,14 @@ fn identity_names(named: &Value) -> Vec<String> {
             '-'
         }
     };
-    let folded = named
+    let folded = seen
         .as_object()
         .unwrap()
         .keys()
         .map(|name| name.chars().map(fold).collect::<String>());
     // WSGI writes HTTP_ before each.
-    let names = folded.map(|name| name.trim_start_matches("http-").to_owned());
-    let mut names: Vec<String> = names.filter(|name| name.starts_with("x-wx-")).collect();
-    names.sort();
-    names
+    let plain = folded.map(|name| name.trim_start_matches("http-").to_owned());
+    let mut identity: Vec<String> = plain.filter(|name| name.starts_with("x-wx-")).collect();
+    identity.sort();
+    identity
 }

@@ -55,6 +55,8 @@ struct Line<'a> {
     user: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    forged: bool,
     request_id: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     user_agent: &'a str,
@@ -99,6 +101,7 @@ impl Pen {
             upstream: record.upstream,
             user: user.as_deref(),
             code: record.code,
+            forged: record.forged,
             request_id: &request_id,
             user_agent: &user_agent,
         };
@@ -156,6 +159,9 @@ impl Line<'_> {
         }
         if let Some(code) = self.code {
             let _ = write!(page, " code={code}");
+        }
+        if self.forged {
+            page.extend_from_slice(b" forged");
         }
         let _ = write!(page, " id={}", self.request_id.escape_default());
         if !self.user_agent.is_empty() {

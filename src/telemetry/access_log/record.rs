@@ -1,5 +1,6 @@
 //! What is remembered of a request until its line is written.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +10,6 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 const MOST: [usize; 5] = [256, 1024, 1024, 256, 64];
 
 /// One request, for its line. Texts are copies, cut where they are long.
-#[derive(Debug)]
 pub struct Record {
     /// When its head was read.
     pub at: SystemTime,
@@ -27,6 +27,8 @@ pub struct Record {
     pub route: Option<usize>,
     /// The server that answered.
     pub upstream: Option<SocketAddr>,
+    /// Whether the client sent headers that only we write.
+    pub forged: bool,
     /// The stable word of a refusal or failure of ours.
     pub code: Option<&'static str>,
     /// The openid of the caller, if known. It is written as `log.openid` says.
@@ -83,6 +85,7 @@ impl Record {
             route: None,
             upstream: None,
             code: None,
+            forged: false,
             openid: None,
             method: None,
             text: kept.into(),
@@ -99,5 +102,12 @@ impl Record {
             start = end;
             text
         })
+    }
+}
+
+/// The query may hold a code, and the openid is written as the config says or not at all.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Record(…)")
     }
 }

@@ -1,7 +1,7 @@
 //! A client that writes exactly the bytes it is told to, and reads answers strictly.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// No answer may take longer, or the test has failed.
@@ -99,11 +99,6 @@ impl Client {
     /// Writes `bytes` as they are. A peer that has closed is seen when the answer is read.
     pub fn write(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
-    }
-
-    /// Says that nothing more will be written.
-    pub fn finish(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Write);
     }
 
     /// Reads one answer.

@@ -1,71 +1,155 @@
-//! The real binary, in a process of its own: for its memory, its signals and its output.
+//! The gateway as its own process: `wxgate run`, all that it writes, and signals.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::calls::until;
 use super::{Client, SECRET};
+
+/// Nothing may take longer to come about.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A folder that goes with its test.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// An empty one. `name` is the test's.
+    pub fn new(name: &str) -> Self {
+        let name = format!("{name}-{}", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// The path of a file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Writes a file; its path as a text.
+    pub fn write(&self, name: &str, text: &str) -> String {
+        let path = self.file(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What a stream of a process said so far.
+#[derive(Clone, Default)]
+pub struct Said(Arc<Heard>);
+
+#[derive(Default)]
+struct Heard {
+    text: Mutex<String>,
+    ended: AtomicBool,
+    paused: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Said {
+    fn listen(&self, stream: impl Read + Send + 'static) {
+        let said = self.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                let paused = said.0.paused.lock().unwrap();
+                drop(said.0.changed.wait_while(paused, |paused| *paused).unwrap());
+                let mut text = said.0.text.lock().unwrap();
+                text.push_str(&line);
+                text.push('\n');
+            }
+            said.0.ended.store(true, Ordering::SeqCst);
+        });
+    }
+
+    /// Takes nothing more until [`Self::go_on`].
+    pub fn pause(&self) {
+        *self.0.paused.lock().unwrap() = true;
+    }
+
+    pub fn go_on(&self) {
+        *self.0.paused.lock().unwrap() = false;
+        self.0.changed.notify_all();
+    }
+
+    /// Whether the stream has ended.
+    fn is_whole(&self) -> bool {
+        self.0.ended.load(Ordering::SeqCst)
+    }
+
+    pub fn text(&self) -> String {
+        self.0.text.lock().unwrap().clone()
+    }
+}
 
 /// A running `wxgate run`. It is killed when this is dropped.
 pub struct Process {
     child: Child,
     address: SocketAddr,
-    file: PathBuf,
-    lines: Arc<Mutex<Vec<String>>>,
-    readers: Vec<JoinHandle<()>>,
+    /// Where its config is.
+    pub folder: Folder,
+    /// Standard output: access lines.
+    pub output: Said,
+    /// Standard error: the log.
+    pub error: Said,
 }
 
 impl Process {
-    /// Starts it with `config`, and waits until it says that it is ready. The app's secret is in the
-    /// variable `WX_SECRET`.
+    /// Starts it with `config`, which listens on port 0, and waits until it says that it is ready. `name` is
+    /// the test's; the app's secret is in the variable `WX_SECRET`.
     pub fn run(name: &str, config: &str) -> Self {
-        let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("{name}-{}.toml", std::process::id()));
-        std::fs::write(&file, config).unwrap();
+        Self::run_in(Folder::new(name), config)
+    }
+
+    /// The same in a folder that has more in it. A log that does not go to standard error must go to
+    /// `gateway.log` there.
+    pub fn run_in(folder: Folder, config: &str) -> Self {
+        let log = folder.file("gateway.log");
+        let config = folder.write("gateway.toml", config);
         let mut child = Command::new(env!("CARGO_BIN_EXE_wxgate"))
-            .args(["run", "-c", file.to_str().unwrap()])
+            .args(["run", "-c", &config])
             .env("WX_SECRET", SECRET)
+            .env("RUST_LOG", "trace")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let (ready, wait) = std::sync::mpsc::channel();
-        let (out, errors) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let kept = Arc::clone(&lines);
-        let output = std::thread::spawn(move || {
-            for line in BufReader::new(out).lines().map_while(Result::ok) {
-                kept.lock().unwrap().push(line);
+        let (output, error) = (Said::default(), Said::default());
+        output.listen(child.stdout.take().unwrap());
+        error.listen(child.stderr.take().unwrap());
+        let start = Instant::now();
+        let address = loop {
+            let text = error.text() + &std::fs::read_to_string(&log).unwrap_or_default();
+            if let Some(address) = listening(&text) {
+                break address;
             }
-        });
-        let kept = Arc::clone(&lines);
-        let log = std::thread::spawn(move || {
-            for line in BufReader::new(errors).lines().map_while(Result::ok) {
-                if line.contains("ready") && line.contains("listen") {
-                    let _ = ready.send(line.clone());
-                }
-                kept.lock().unwrap().push(line);
-            }
-        });
-        let Ok(line) = wait.recv_timeout(std::time::Duration::from_secs(20)) else {
-            let _ = child.kill();
-            panic!("it does not start: {:?}", lines.lock().unwrap());
+            let ended = child.try_wait().unwrap();
+            assert!(
+                ended.is_none() && start.elapsed() < PATIENCE,
+                "it is not ready ({ended:?}): {text}"
+            );
+            std::thread::yield_now();
         };
-        let start = line.find("127.0.0.1:").unwrap();
-        let address: String = line[start..]
-            .chars()
-            .take_while(|c| c.is_ascii_digit() || ".:".contains(*c))
-            .collect();
         Self {
             child,
-            address: address.parse().unwrap(),
-            file,
-            lines,
-            readers: vec![output, log],
+            address,
+            folder,
+            output,
+            error,
         }
     }
 
@@ -86,27 +170,32 @@ impl Process {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
-    /// Sends a signal such as `TERM`.
-    pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args(["-s", name, &self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(sent.success());
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
-    /// Waits for its end: its exit code, and all that it wrote.
-    pub fn end(mut self) -> (Option<i32>, Vec<String>) {
-        let code = self.child.wait().unwrap().code();
-        for reader in self.readers.drain(..) {
-            reader.join().unwrap();
+    /// Waits for its end.
+    pub fn ended(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not end");
+            std::thread::yield_now();
         }
-        (code, std::mem::take(&mut *self.lines.lock().unwrap()))
     }
 
-    /// All that it wrote so far, on both streams.
-    pub fn lines(&self) -> Vec<String> {
-        self.lines.lock().unwrap().clone()
+    /// Ends it by SIGTERM; all that it said, of both streams.
+    pub fn end(mut self) -> (ExitStatus, String) {
+        self.signal(Signal::TERM);
+        let status = self.ended();
+        until("all of it is read", || {
+            self.output.is_whole() && self.error.is_whole()
+        });
+        (status, self.output.text() + &self.error.text())
     }
 }
 
@@ -114,6 +203,14 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = std::fs::remove_file(&self.file);
     }
+}
+
+/// The address in the line that says it is ready, in either form.
+fn listening(log: &str) -> Option<SocketAddr> {
+    let line = log.lines().find(|line| line.contains("ready"))?;
+    let (_, rest) = line.split_once("listen")?;
+    let rest = rest.trim_start_matches(['"', ':', '=', ' ']);
+    let end = rest.find(['"', ',', ' ', '}']).unwrap_or(rest.len());
+    rest[..end].parse().ok()
 }

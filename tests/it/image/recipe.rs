@@ -33,7 +33,8 @@ impl Recipe {
                 .iter()
                 .any(|line| line.starts_with("RUN make image-root && mv target/image-root /image"))
         );
-        let (mut user, mut entry, mut arguments, mut health) = Default::default();
+        let (mut user, mut entry, mut arguments, mut health) =
+            ("", Vec::new(), Vec::new(), Vec::new());
         for line in &stage[1..] {
             let (word, rest) = line.split_once(' ').unwrap();
             match word {
@@ -41,7 +42,7 @@ impl Recipe {
                     rest, "--from=build /image/ /",
                     "the test knows of no other copy"
                 ),
-                "USER" => user = rest.to_owned(),
+                "USER" => user = rest,
                 "ENTRYPOINT" => entry = list(rest),
                 "CMD" => arguments = list(rest),
                 "HEALTHCHECK" => health = list(rest.split_once("CMD").unwrap().1),
@@ -51,7 +52,7 @@ impl Recipe {
         }
         assert_eq!(user, format!("{NOBODY}:{NOBODY}"));
         Self {
-            user,
+            user: user.to_owned(),
             command: [entry, arguments].concat(),
             health,
         }
