@@ -119,7 +119,7 @@ impl Config {
         bounds::addresses(&mut checks, &self.listen, self.admin.listen);
         bounds::listeners(&mut checks, self.workers, &self.limits, &self.timeouts);
         bounds::endpoints(&mut checks, &mut self.endpoints);
-        bounds::session(&mut checks, &mut self.session);
+        bounds::session(&mut checks, &self.session);
         apps::wechat(&mut checks, &self.wechat);
         apps::apps(&mut checks, &self.app);
         names::check(&mut checks, &self.identity, &self.session, &self.limits);

@@ -70,7 +70,6 @@ pub struct Gateway {
     patience: Duration,
     workers: Vec<JoinHandle<()>>,
     control: Option<Runtime>,
-    sessions: Sessions,
     endpoints: Arc<Endpoints>,
     /// Dropped last: what still waits is written then.
     _log: Option<AccessLog>,
@@ -128,7 +127,6 @@ impl Gateway {
             patience: config.timeouts.drain,
             workers,
             control: Some(control),
-            sessions,
             endpoints: Arc::clone(&plan.endpoints),
             _log: log,
         })
@@ -142,11 +140,6 @@ impl Gateway {
     /// Where the operator's listener is, if there is one.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin
-    }
-
-    /// How many users are remembered.
-    pub fn users(&self) -> u64 {
-        self.sessions.users()
     }
 
     /// Stops taking connections, ends idle ones, and waits for what is under way: at most

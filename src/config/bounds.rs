@@ -145,8 +145,8 @@ pub(super) fn endpoints(checks: &mut Checks<'_>, endpoints: &mut endpoint::Confi
     }
 }
 
-/// What is remembered, for how long, under which names. The cookie gets its `__Host-`.
-pub(super) fn session(checks: &mut Checks<'_>, session: &mut session::Config) {
+/// What is remembered, for how long, under which names.
+pub(super) fn session(checks: &mut Checks<'_>, session: &session::Config) {
     if let Some(secret) = &session.secret
         && secret.expose().len() < 32
     {
@@ -186,7 +186,7 @@ pub(super) fn session(checks: &mut Checks<'_>, session: &mut session::Config) {
         return;
     }
     let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    if !session.cookie.bytes().all(is_token) || session.cookie == HOST_PREFIX {
+    if !session.cookie.bytes().all(is_token) || session.cookie_name().is_none() {
         let message = format!(
             "`session.cookie` is not the name of a cookie: {}",
             checks.found("session.cookie")
@@ -196,10 +196,5 @@ pub(super) fn session(checks: &mut Checks<'_>, session: &mut session::Config) {
             message,
             "write letters, digits, `-` and `_`, such as \"wxgate\"; `__Host-` is put before it",
         );
-    } else if !session.cookie.starts_with(HOST_PREFIX) {
-        session.cookie.insert_str(0, HOST_PREFIX);
     }
 }
-
-/// Keeps a cookie to one host and to https (RFC 6265bis §4.1.3.2).
-const HOST_PREFIX: &str = "__Host-";

@@ -80,16 +80,8 @@ impl Plan {
                     .map(|target| servers.add(target.host(), target.port()))
             })
             .collect();
-        let carrier = Carrier::new(
-            config.session.header.clone(),
-            (!config.session.cookie.is_empty()).then(|| config.session.cookie.clone()),
-        );
-        let rules = Rules::new(
-            &config.identity,
-            &config.limits.header_names,
-            carrier.header(),
-            carrier.cookie().unwrap_or_default(),
-        );
+        let carrier = Carrier::new(config.session.header.clone(), config.session.cookie_name());
+        let rules = Rules::new(&config.identity, &config.limits.header_names, &carrier);
         let apps = config.app.iter().map(|app| app.appid.clone()).collect();
         let endpoints = Endpoints::new(
             &config.endpoints,

@@ -5,8 +5,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 
 use crate::proxy::body::Outgoing;
-use crate::proxy::path;
-use crate::proxy::retry::{Attempt, Progress};
+use crate::proxy::{path, retry};
 
 /// Writes the one framing of a forwarded request (RFC 9112 §6). Without one hyper would leave out the
 /// body of a GET.
@@ -27,14 +26,8 @@ pub(super) fn frame(headers: &mut HeaderMap, method: &Method, body: &Outgoing) {
 
 /// A second copy of `request`, if it may be repeated.
 pub(super) fn spare(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
-    let attempt = Attempt {
-        method: request.method(),
-        empty: request.body().is_empty(),
-        whole: true,
-        reused: true,
-        progress: Progress::Sent,
-    };
-    attempt.may_be_repeated().then(|| {
+    let has_body = !request.body().is_empty();
+    retry::is_repeatable(request.method(), has_body).then(|| {
         let mut copy = Request::new(Outgoing::Empty);
         *copy.method_mut() = request.method().clone();
         *copy.uri_mut() = request.uri().clone();

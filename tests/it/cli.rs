@@ -46,8 +46,8 @@ fn wxgate_reading(input: &str, arguments: &[&str]) -> (Option<i32>, String, Stri
 struct File(PathBuf);
 
 impl File {
-    fn of(test: &str, text: &str) -> Self {
-        let name = format!("{test}-{}.toml", std::process::id());
+    fn of(name: &str, text: &str) -> Self {
+        let name = format!("{name}-{}.toml", std::process::id());
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         std::fs::write(&path, text).unwrap();
         Self(path)
