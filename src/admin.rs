@@ -58,7 +58,12 @@ pub fn start(
     let Some(address) = config.listen else {
         return Ok(None);
     };
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
+    let named = |error: io::Error| {
+        io::Error::new(
+            error.kind(),
+            format!("cannot listen on {address} (admin.listen): {error}"),
+        )
+    };
     let listener = TcpListener::bind(address).map_err(named)?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;

@@ -1,11 +1,11 @@
 //! The commands: what each takes, and what its end says to whoever called it.
 
 mod check;
-pub mod decrypt;
+mod decrypt;
 mod demo;
 mod explain;
 mod health;
-pub mod mock;
+mod mock;
 mod run;
 mod terminal;
 
@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::{Args, Parser, Subcommand};
 
 use crate::auth::{AppId, UnixSeconds};
+use crate::cli::terminal::End;
 use crate::config::Sources;
 
 /// A gateway that signs WeChat mini-program users in.
@@ -134,7 +135,7 @@ pub fn main() -> ExitCode {
                 &mut std::io::stdout().lock(),
             );
             // Whoever closed standard output does not want the rest.
-            return outcome.map_or(ExitCode::FAILURE, ExitCode::from);
+            outcome.unwrap_or(End::Failed)
         }
         Command::Health(config) => health::health(&config.sources()),
     }

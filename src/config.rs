@@ -2,7 +2,6 @@
 //!
 //! A config that was loaded holds together: what crosses rooms is checked here, once.
 
-mod address;
 mod apps;
 mod bounds;
 mod check;
@@ -67,6 +66,18 @@ impl Config {
         Self::load(&Sources::text(text))
     }
 
+    /// The same, and for each route where it stands: `gateway.toml:12`.
+    pub fn load_with_places(sources: &Sources) -> Result<(Self, Vec<String>), Report> {
+        let (config, tree) = Self::load_tree(sources)?;
+        let text = sources.read()?;
+        let place = |route: usize| {
+            let value = tree.descendant(&format!("route[{route}]"))?;
+            diagnostic::remark(&value.place, &sources.name(), &text)
+        };
+        let places = (0..config.route.len()).filter_map(place).collect();
+        Ok((config, places))
+    }
+
     /// The config of `sources` as a file that says everything, and where each value came from.
     pub fn print(sources: &Sources) -> Result<String, Report> {
         let (config, tree) = Self::load_tree(sources)?;
@@ -107,9 +118,9 @@ impl Config {
         let mut checks = check::Checks::new(tree, reader);
         bounds::addresses(&mut checks, &self.listen, self.admin.listen);
         bounds::listeners(&mut checks, self.workers, &self.limits, &self.timeouts);
-        bounds::endpoints(&mut checks, &self.endpoints);
-        bounds::session(&mut checks, &mut self.session);
-        apps::wechat(&mut checks, &mut self.wechat);
+        bounds::endpoints(&mut checks, &mut self.endpoints);
+        bounds::session(&mut checks, &self.session);
+        apps::wechat(&mut checks, &self.wechat);
         apps::apps(&mut checks, &self.app);
         names::check(&mut checks, &self.identity, &self.session, &self.limits);
         route::check(&mut checks, &self.route, &self.app, &self.endpoints);

@@ -18,7 +18,6 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Method;
 use http::request::Parts;
 
 use crate::auth::{AppId, Carrier, UnixSeconds};
@@ -33,7 +32,7 @@ use userinfo::Profiles;
 
 pub use call::{Call, Reply};
 pub use error::Error;
-pub use path::Endpoint;
+pub use path::{Endpoint, route};
 
 /// The largest body that an endpoint takes, in bytes: a profile with its longest texts has a few thousand.
 pub const BODY_MOST: u64 = 64 * 1024;
@@ -41,7 +40,7 @@ pub const BODY_MOST: u64 = 64 * 1024;
 setting::section! {
     /// `[endpoints]`: the paths that the gateway answers itself.
     pub struct Config {
-        /// Where they begin.
+        /// Where they begin. A config that was loaded has the normal form.
         prefix: String = "/wxgate".to_owned(),
         /// What of the identity a client may see.
         expose: Vec<Expose> = Vec::new(),
@@ -77,7 +76,6 @@ setting::choice! { PhoneBy, "a way for a phone number to come" { "code" => Self:
 
 /// All endpoints, with what they need.
 pub struct Endpoints {
-    prefix: String,
     carrier: Carrier,
     login: Login,
     phones: Phones,
@@ -90,7 +88,7 @@ pub struct Endpoints {
 impl Endpoints {
     /// The endpoints for the users of `apps`.
     pub fn new(
-        config: Config,
+        config: &Config,
         apps: Vec<AppId>,
         sessions: Sessions,
         wechat: wechat::Client,
@@ -105,10 +103,7 @@ impl Endpoints {
             age: config.phone_age.as_secs(),
         };
         let cookie = carrier.cookie().map(str::to_owned);
-        let mut prefix = config.prefix;
-        prefix.truncate(prefix.trim_end_matches('/').len());
         Self {
-            prefix,
             carrier,
             login: Login {
                 apps,
@@ -141,12 +136,6 @@ impl Endpoints {
             },
             health: Health::default(),
         }
-    }
-
-    /// The endpoint that `method` and the normalised `path` name, or why there is none. `None`: the path is
-    /// not under the prefix, so it is the routes'.
-    pub fn route(&self, method: &Method, path: &str) -> Option<Result<Endpoint, Error>> {
-        path::route(&self.prefix, method, path)
     }
 
     /// A call of `endpoint` with the head `parts` and the whole `body`. `host` is the request's own, with its

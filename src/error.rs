@@ -7,6 +7,7 @@ mod endpoint;
 mod room;
 
 use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, header};
@@ -71,6 +72,18 @@ impl Problem {
     /// The stable word.
     pub fn code(&self) -> Code {
         self.code
+    }
+}
+
+/// "405 `method_not_allowed` (GET, HEAD): the route leaves this method out"
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let row = self.code.row();
+        write!(f, "{} {}", row.status.as_u16(), row.word)?;
+        if let Some(Ok(methods)) = self.allow.as_ref().map(HeaderValue::to_str) {
+            write!(f, " ({methods})")?;
+        }
+        write!(f, ": {}", self.detail)
     }
 }
 

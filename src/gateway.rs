@@ -8,6 +8,7 @@ mod guard;
 mod lots;
 mod own;
 mod site;
+pub mod way;
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ use crate::gateway::clock::now;
 use crate::gateway::dispatch::Client;
 use crate::gateway::site::Plan;
 use crate::listener::{self, Load};
+use crate::proxy::route;
 use crate::session::Sessions;
 use crate::telemetry::access_log::AccessLog;
 use crate::{admin, session, wechat};
@@ -49,9 +51,14 @@ pub enum Error {
     /// The client of `WeChat`'s API cannot be built.
     #[error("wechat: {0}")]
     Wechat(#[from] wechat::Error),
-    /// Routes that cannot stand together. `check` says it better.
-    #[error("route {0}: {1}")]
-    Route(usize, String),
+    /// Routes that lead nowhere, or that are one. A config that was loaded has none.
+    #[error("{}", told(.0))]
+    Routes(Vec<route::Fault>),
+}
+
+fn told(faults: &[route::Fault]) -> String {
+    let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    faults.join("; ")
 }
 
 /// A running gateway. Dropped, it stops taking connections and ends those that are idle.
@@ -63,7 +70,6 @@ pub struct Gateway {
     patience: Duration,
     workers: Vec<JoinHandle<()>>,
     control: Option<Runtime>,
-    sessions: Sessions,
     endpoints: Arc<Endpoints>,
     /// Dropped last: what still waits is written then.
     _log: Option<AccessLog>,
@@ -121,7 +127,6 @@ impl Gateway {
             patience: config.timeouts.drain,
             workers,
             control: Some(control),
-            sessions,
             endpoints: Arc::clone(&plan.endpoints),
             _log: log,
         })
@@ -135,11 +140,6 @@ impl Gateway {
     /// Where the operator's listener is, if there is one.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin
-    }
-
-    /// How many users are remembered.
-    pub fn users(&self) -> u64 {
-        self.sessions.users()
     }
 
     /// Stops taking connections, ends idle ones, and waits for what is under way: at most

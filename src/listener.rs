@@ -27,8 +27,6 @@ const BACKLOG: i32 = 4096;
 pub struct Peer {
     /// Their address.
     pub address: SocketAddr,
-    /// Ours that they reached.
-    pub local: SocketAddr,
 }
 
 /// What comes in on a connection. Its headers may hold a credential: no `Debug`.

@@ -103,7 +103,11 @@ pub struct Mock {
 impl Mock {
     /// Binds and serves on the current tokio runtime. Fails if the address cannot be bound.
     pub async fn start(options: Options) -> Result<Self, io::Error> {
-        let listener = TcpListener::bind(options.listen).await?;
+        let named = |error: io::Error| {
+            let told = format!("cannot listen on {}: {error}", options.listen);
+            io::Error::new(error.kind(), told)
+        };
+        let listener = TcpListener::bind(options.listen).await.map_err(named)?;
         let address = listener.local_addr()?;
         let control = Control::new(options)?;
         let server = tokio::spawn(serve::serve(listener, control.clone()));

@@ -7,6 +7,7 @@ pub mod headers;
 pub mod host;
 mod limits;
 pub mod path;
+pub mod prefix;
 mod request;
 pub mod retry;
 pub mod route;
@@ -74,6 +75,16 @@ pub enum Error {
     Upstream(#[from] upstream::Error),
 }
 
+impl From<Miss> for Error {
+    fn from(miss: Miss) -> Self {
+        match miss {
+            Miss::NoRoute => Self::NoRoute,
+            Miss::UnknownHost => Self::UnknownHost,
+            Miss::MethodNotAllowed(allow) => Self::MethodNotAllowed(allow),
+        }
+    }
+}
+
 /// Limits and deadlines of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Bearing {
@@ -134,14 +145,7 @@ impl Proxy {
         context: &Context<'_>,
         trail: &mut Trail,
     ) -> Result<&Route, Error> {
-        let route = self
-            .table
-            .find(context.host.name(), context.path, method)
-            .map_err(|miss| match miss {
-                Miss::NoRoute => Error::NoRoute,
-                Miss::UnknownHost => Error::UnknownHost,
-                Miss::MethodNotAllowed(allow) => Error::MethodNotAllowed(allow),
-            })?;
+        let route = self.table.find(context.host.name(), context.path, method)?;
         trail.route = Some(route.index);
         Ok(route)
     }
@@ -223,7 +227,7 @@ impl Proxy {
                 "http"
             }),
             host: context.host.header(),
-            prefix: route.forwarded_prefix(context.path),
+            prefix: route.forwarded_prefix(),
             request_id: context.request_id.header(),
             random: context.random,
         };

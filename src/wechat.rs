@@ -1,6 +1,7 @@
 //! The client of `WeChat`'s server API.
 
 mod access_token;
+pub mod address;
 pub mod decrypt;
 pub mod errcode;
 mod restraint;

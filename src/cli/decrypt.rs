@@ -9,17 +9,17 @@ mod triple;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::auth::{AppId, SessionKey, UnixSeconds, crypto};
+use crate::cli::terminal::End;
 use crate::wechat::decrypt::{self, Damage, Fault, Field, OpenData};
 use triple::Triple;
 
-pub use triple::age;
+pub(super) use triple::age;
 
 /// Bytes of the longest input.
 const LONGEST: u64 = 1024 * 1024;
@@ -29,45 +29,24 @@ const PHONE_AGE: Duration = Duration::from_secs(3600);
 
 /// What the command line says. A value in the input counts only where there is none here.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub(super) struct Options {
     /// `--appid`: the app that the data should be for; absent: not compared.
-    pub appid: Option<AppId>,
+    pub(super) appid: Option<AppId>,
     /// `--phone-age`: the oldest phone data taken; zero: any; absent: an hour.
-    pub phone_age: Option<Duration>,
+    pub(super) phone_age: Option<Duration>,
     /// `--show`: print what was opened as it is.
-    pub show: bool,
-}
-
-/// How it ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// The gateway would take it.
-    Sound,
-    /// The gateway would refuse it.
-    NotSound,
-    /// There was no triple to look at.
-    WrongUse,
-}
-
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> Self {
-        Self::from(match outcome {
-            Outcome::Sound => 0,
-            Outcome::NotSound => 1,
-            Outcome::WrongUse => 2,
-        })
-    }
+    pub(super) show: bool,
 }
 
 /// Reads a triple from the file `input`, or from `stdin` without one or for `-`, and says on `out`
-/// what it is. Fails only if `out` cannot be written.
-pub fn run(
+/// what it is: good if the gateway would take it. Fails only if `out` cannot be written.
+pub(super) fn run(
     input: Option<&Path>,
     options: &Options,
     now: UnixSeconds,
     stdin: impl Read,
     out: &mut impl Write,
-) -> io::Result<Outcome> {
+) -> io::Result<End> {
     let read = match input {
         Some(path) if path != Path::new("-") => File::open(path).and_then(text),
         _ => text(stdin),
@@ -84,7 +63,7 @@ pub fn run(
                 out,
                 "Give a JSON object, key=value lines or a pasted form with session_key (or session_keys), encryptedData and iv."
             )?;
-            return Ok(Outcome::WrongUse);
+            return Ok(End::Wrong);
         }
     };
     for mended in &triple.mended {
@@ -92,18 +71,18 @@ pub fn run(
     }
     let phone_age = options.phone_age.or(triple.phone_age).unwrap_or(PHONE_AGE);
     let finding = examine(&triple, appid.as_ref(), phone_age, now);
-    let outcome = match &finding.refusal {
-        None => Outcome::Sound,
+    let end = match &finding.refusal {
+        None => End::Good,
         Some(refusal) => {
             writeln!(out, "Not sound: {refusal}")?;
-            Outcome::NotSound
+            End::Failed
         }
     };
     if let Some((at, data)) = &finding.opened {
-        describe(&triple, *at, data, appid.as_ref(), now, outcome, out)?;
+        describe(&triple, *at, data, appid.as_ref(), now, end, out)?;
         print(data, options.show, out)?;
     }
-    Ok(outcome)
+    Ok(end)
 }
 
 fn text(from: impl Read) -> io::Result<Zeroizing<String>> {
@@ -278,12 +257,12 @@ fn describe(
     data: &OpenData,
     appid: Option<&AppId>,
     now: UnixSeconds,
-    outcome: Outcome,
+    end: End,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let kind = Kind::of(data).words();
-    match outcome {
-        Outcome::Sound => writeln!(out, "Sound: {kind}.")?,
+    match end {
+        End::Good => writeln!(out, "Sound: {kind}.")?,
         _ => writeln!(out, "The session key does open it: {kind}.")?,
     }
     if at > 0 {

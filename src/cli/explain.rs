@@ -1,58 +1,209 @@
 //! `wxgate explain METHOD URL`: which route, policy and upstream a request gets, and why.
+//!
+//! It goes the way that a request goes: the same refusals, the same table.
 
-use http::{Method, Uri};
+use std::fmt::{self, Write as _};
 
+use http::{HeaderValue, Method, Request, Uri, header};
+
+use crate::auth::{Denial, Require};
 use crate::cli::terminal::{End, complain, refuse, say, warn};
 use crate::config::{Config, Sources};
-use crate::proxy::host::Host;
-use crate::proxy::path;
-use crate::proxy::route::Table;
+use crate::error::Problem;
+use crate::gateway::way::{Crossing, Sign, Way};
+use crate::proxy;
+use crate::proxy::headers::Names;
+use crate::proxy::route::{Explanation, Route, Table};
+use crate::setting::Setting;
 
-/// Loads the config and follows one request through its routes.
+/// Loads the config and follows one request to its end.
 pub(super) fn explain(method: &str, url: &str, sources: &Sources) -> End {
-    let config = match Config::load(sources) {
-        Ok(config) => config,
+    let (config, places) = match Config::load_with_places(sources) {
+        Ok(loaded) => loaded,
         Err(report) => return refuse(&report),
     };
     warn(&config);
-    match follow(method, url, &config) {
-        Ok(text) => {
-            say(&text);
-            End::Good
-        }
+    let request = match request(method, url) {
+        Ok(request) => request,
         Err(why) => {
             complain(&why);
-            End::Wrong
+            return End::Wrong;
+        }
+    };
+    let mut text = String::new();
+    // Writing to a text does not fail.
+    let _ = follow(&request, &config, &places, &mut text);
+    say(&text);
+    End::Good
+}
+
+/// The request that a client makes for `url`.
+fn request(method: &str, url: &str) -> Result<Request<()>, String> {
+    let no_url = || format!("`{url}` is no URL: write http://host/path or /path");
+    let method: Method = method
+        .parse()
+        .map_err(|_| format!("`{method}` is no method: write GET, POST …"))?;
+    let uri: Uri = url.parse().map_err(|_| no_url())?;
+    if uri.path_and_query().is_none() && method != Method::CONNECT {
+        return Err(no_url());
+    }
+    let host = uri.authority().map_or("localhost", |host| host.as_str());
+    let host = HeaderValue::from_str(host).map_err(|_| "this is no host".to_owned())?;
+    let target: Uri = match uri.path_and_query() {
+        Some(target) if method != Method::CONNECT => target.clone().into(),
+        _ => uri,
+    };
+    let request = Request::builder().method(method).uri(target);
+    let request = request.header(header::HOST, host).body(());
+    request.map_err(|_| "this is no request".to_owned())
+}
+
+fn follow(
+    request: &Request<()>,
+    config: &Config,
+    places: &[String],
+    out: &mut String,
+) -> fmt::Result {
+    let sign = Sign::of(request);
+    let host = request.headers().get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    line(
+        out,
+        "request",
+        format_args!("{} {} for {host}", request.method(), request.uri()),
+    )?;
+    match Crossing::new(config).way(request, &sign) {
+        Err(problem) => line(out, "refused", &problem),
+        Ok(Way::Own(endpoint, _)) => {
+            let prefix = &config.endpoints.prefix;
+            let name = format!("{endpoint:?}").to_lowercase();
+            line(
+                out,
+                "endpoint",
+                format_args!(
+                    "{name}: the gateway answers it itself, under endpoints.prefix {prefix}"
+                ),
+            )
+        }
+        Ok(Way::Routes(host, path)) => {
+            let table = match Table::build(&config.route, config.limits.body) {
+                Ok(table) => table,
+                // A config that was loaded has no such faults.
+                Err(faults) => {
+                    return faults
+                        .iter()
+                        .try_for_each(|fault| line(out, "fault", fault));
+                }
+            };
+            let explanation = table.explain(host.name(), &path, request.method());
+            routed(out, &explanation, &path, config, places)
         }
     }
 }
 
-/// What becomes of the request, in words.
-fn follow(method: &str, url: &str, config: &Config) -> Result<String, String> {
-    let method: Method = method
-        .parse()
-        .map_err(|_| format!("`{method}` is no method: write GET, POST …"))?;
-    let url: Uri = url
-        .parse()
-        .map_err(|_| format!("`{url}` is no URL: write http://host/path or /path"))?;
-    let host = url
-        .authority()
-        .map_or("localhost", http::uri::Authority::as_str);
-    let host = Host::parse(host, 80).map_err(|refused| format!("400 bad_request: {refused}"))?;
-    let normal =
-        path::normalise(url.path()).map_err(|refused| format!("400 bad_request: {refused}"))?;
-    if path::after_prefix(&normal, &config.endpoints.prefix).is_some() {
-        return Ok(format!(
-            "{method} {normal}\nanswered by the gateway itself: it is under endpoints.prefix \"{}\"\n",
-            config.endpoints.prefix
-        ));
+fn routed(
+    out: &mut String,
+    explanation: &Explanation<'_>,
+    path: &str,
+    config: &Config,
+    places: &[String],
+) -> fmt::Result {
+    let name = |index: usize| match places.get(index) {
+        Some(place) => format!("route[{index}] ({place})"),
+        None => format!("route[{index}]"),
+    };
+    match &explanation.verdict {
+        Ok(route) => {
+            line(
+                out,
+                "route",
+                format_args!("{}: {}", name(route.index), route.answered()),
+            )?;
+            line(out, "policy", route.asked())?;
+            passed(out, route, path, &config.identity)?;
+        }
+        Err(miss) => {
+            let problem = Problem::from(&proxy::Error::from(miss.clone()));
+            line(out, "refused", problem)?;
+        }
     }
-    let table = Table::build(&config.route, config.limits.body).map_err(|faults| {
-        faults
-            .into_iter()
-            .map(|fault| fault.message)
-            .collect::<Vec<_>>()
-            .join("\n")
-    })?;
-    Ok(table.explain(host.name(), &normal, &method).to_string())
+    for (index, why) in &explanation.others {
+        line(out, "not", format_args!("{}: {why}", name(*index)))?;
+    }
+    Ok(())
+}
+
+/// What becomes of a request that `route` takes.
+fn passed(out: &mut String, route: &Route, path: &str, names: &Names) -> fmt::Result {
+    let Some(target) = route.to.as_ref().filter(|_| !route.policy.deny) else {
+        return line(out, "refused", Problem::from(Denial::Denied));
+    };
+    let denials: &[Denial] = match route.policy.require {
+        Require::None | Require::Optional => &[],
+        Require::Login => &[Denial::SignedOut, Denial::SessionExpired],
+        Require::Phone => &[
+            Denial::SignedOut,
+            Denial::SessionExpired,
+            Denial::PhoneRequired,
+        ],
+    };
+    let words: Vec<_> = denials
+        .iter()
+        .map(|denial| Problem::from(*denial).code().word())
+        .collect();
+    if !words.is_empty() {
+        line(out, "", format_args!("others get {}", words.join(", ")))?;
+    }
+    line(out, "body", format_args!("at most {}", bare(&route.body)))?;
+    identity(out, route.policy.require, names)?;
+    let forwarded = route.forward_path(path);
+    line(
+        out,
+        "upstream",
+        format_args!("http://{}{forwarded}", target.authority()),
+    )?;
+    match route.forwarded_prefix() {
+        Some(prefix) => {
+            let prefix = prefix.to_str().unwrap_or_default().to_owned();
+            line(out, "", format_args!("with X-Forwarded-Prefix: {prefix}"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The headers that tell the upstream of a caller who is signed in.
+fn identity(out: &mut String, require: Require, names: &Names) -> fmt::Result {
+    if require == Require::None {
+        return line(out, "identity", "nobody is named, whoever calls");
+    }
+    let shown = |keys: &[&str]| {
+        let all = names.all().into_iter();
+        let wanted = all.filter(|(key, _)| keys.contains(key));
+        let shown: Vec<_> = wanted.filter_map(|(_, name)| name.map(bare)).collect();
+        shown.join(", ")
+    };
+    let phone = match require {
+        Require::Phone => "",
+        _ => " once a phone number was shared",
+    };
+    let rows = [
+        (shown(&["openid", "appid", "source"]), ""),
+        (shown(&["unionid"]), " where WeChat gives one"),
+        (shown(&["phone", "phone_country"]), phone),
+    ];
+    let mut word = "identity";
+    for (names, when) in rows.iter().filter(|(names, _)| !names.is_empty()) {
+        line(out, word, format_args!("{names}{when}"))?;
+        word = "";
+    }
+    Ok(())
+}
+
+/// A word as the config has it, without the quotes.
+fn bare(word: &impl Setting) -> String {
+    word.print().inline().trim_matches('"').to_owned()
+}
+
+fn line(out: &mut String, word: &str, text: impl fmt::Display) -> fmt::Result {
+    writeln!(out, "{word:9} {text}")
 }

@@ -17,22 +17,22 @@ const ANY_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// `wxgate mock`
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Where it listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9181")]
-    pub listen: SocketAddr,
+    pub(super) listen: SocketAddr,
     /// Take each code that it never minted once, for one default user, as WeChat's IDE needs
     #[arg(long)]
-    pub any_code: bool,
+    pub(super) any_code: bool,
     /// Know only this app; its secret is read from VARIABLE. May be repeated
     #[arg(long = "app", value_name = "APPID=VARIABLE", value_parser = app)]
-    pub apps: Vec<App>,
+    pub(super) apps: Vec<App>,
     /// Keep a user's session key at a login instead of replacing it
     #[arg(long)]
-    pub keep_key: bool,
+    pub(super) keep_key: bool,
     /// Send countryCode as a number, as WeChat does at times
     #[arg(long)]
-    pub numeric_country: bool,
+    pub(super) numeric_country: bool,
 }
 
 /// Runs the mock on a runtime of its own.
@@ -51,7 +51,7 @@ pub(super) fn mock(args: Args) -> End {
 }
 
 /// Starts the mock, says what it offers, and serves until interrupted.
-pub async fn run(args: Args) -> Result<(), io::Error> {
+async fn run(args: Args) -> Result<(), io::Error> {
     let options = Options {
         listen: args.listen,
         apps: args.apps,

@@ -1,13 +1,10 @@
 //! The apps of a config, and the WeChat that vouches for their users.
 
-use http::Uri;
-
-use crate::config::address::{bare_url, is_loopback};
 use crate::config::check::Checks;
-use crate::wechat;
+use crate::wechat::{self, address};
 
-/// Where WeChat is, and how it is called. An address loses the slash at its end.
-pub(super) fn wechat(checks: &mut Checks<'_>, wechat: &mut wechat::Config) {
+/// Where WeChat is, and how it is called.
+pub(super) fn wechat(checks: &mut Checks<'_>, wechat: &wechat::Config) {
     if wechat.api.is_empty() {
         checks.blame(
             "wechat.api",
@@ -15,8 +12,8 @@ pub(super) fn wechat(checks: &mut Checks<'_>, wechat: &mut wechat::Config) {
             "write [\"https://api.weixin.qq.com\"]",
         );
     }
-    for (api, path) in wechat.api.iter_mut().zip(checks.items("wechat.api")) {
-        let Some(uri) = bare_url(api) else {
+    for (api, path) in wechat.api.iter().zip(checks.items("wechat.api")) {
+        let Some(server) = address::server(api) else {
             let message = format!(
                 "`{path}` is not the address of a server: {}",
                 checks.found(&path)
@@ -28,10 +25,7 @@ pub(super) fn wechat(checks: &mut Checks<'_>, wechat: &mut wechat::Config) {
             );
             continue;
         };
-        if api.ends_with('/') {
-            api.pop();
-        }
-        if uri.scheme_str() == Some("http") && !is_loopback(&uri) {
+        if address::is_exposed(&server) {
             checks.blame(
                 &path,
                 format!(
@@ -50,14 +44,7 @@ pub(super) fn wechat(checks: &mut Checks<'_>, wechat: &mut wechat::Config) {
             "write how many calls may run at once, such as 200",
         );
     }
-    let proxy = wechat.proxy.parse::<Uri>().ok();
-    let known = proxy.as_ref().is_some_and(|uri| {
-        matches!(
-            uri.scheme_str(),
-            Some("http" | "https" | "socks5" | "socks5h")
-        ) && uri.host().is_some()
-    });
-    if !wechat.proxy.is_empty() && !known {
+    if !wechat.proxy.is_empty() && address::proxy(&wechat.proxy).is_none() {
         checks.blame(
             "wechat.proxy",
             "`wechat.proxy` is not the address of a proxy",
@@ -111,11 +98,7 @@ pub(super) fn warnings(wechat: &wechat::Config) -> Vec<String> {
     wechat
         .api
         .iter()
-        .filter(|api| {
-            let uri = bare_url(api);
-            let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
-            !host.to_ascii_lowercase().ends_with(".weixin.qq.com")
-        })
+        .filter(|api| !address::server(api).is_some_and(|server| address::is_tencents(&server)))
         .map(|api| {
             format!(
                 "wechat.api: {api} is not Tencent's; whoever answers there decides who everybody is"

@@ -1,9 +1,9 @@
 //! Sizes, waits and names that nobody can live with.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use crate::config::address::normal_path;
 use crate::config::check::Checks;
+use crate::proxy::prefix;
 use crate::setting::{ListenAddress, Size};
 use crate::{endpoint, listener, session};
 
@@ -91,12 +91,17 @@ pub(super) fn addresses(
     let public = listen.iter().zip(&paths);
     let public = public.map(|(ListenAddress::Tcp(address), path)| (*address, path.as_str()));
     for (address, path) in public.chain(operators) {
-        let other = taken.iter().find(|(taken, _)| *taken == address);
-        if let Some((_, other)) = other.filter(|_| address.port() != 0) {
+        let other = taken.iter().find(|(taken, _)| collide(*taken, address));
+        if let Some((taken, other)) = other {
+            let what = if *taken == address {
+                "are the same address"
+            } else {
+                "overlap: one of them is every address of this machine"
+            };
             checks.blame_both(
                 path,
-                (other, "the same address"),
-                format!("`{path}` and `{other}` are the same address"),
+                (other, "the other one"),
+                format!("`{path}` and `{other}` {what}"),
                 "give each its own port",
             );
         }
@@ -104,24 +109,32 @@ pub(super) fn addresses(
     }
 }
 
-/// The prefix of our own paths.
-pub(super) fn endpoints(checks: &mut Checks<'_>, endpoints: &endpoint::Config) {
-    let prefix = &endpoints.prefix;
-    let message = format!(
-        "`endpoints.prefix` is not a path prefix: {}",
-        checks.found("endpoints.prefix")
-    );
-    let path = "endpoints.prefix";
-    if prefix == "/" || prefix.is_empty() {
-        checks.blame(
-            path,
-            "`endpoints.prefix` would take every path from the routes",
+/// Whether the system lets only one of both be bound.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let (first, second) = (one.ip(), other.ip());
+    // `[::]` takes IPv4 too, `0.0.0.0` takes nothing else.
+    let covers = |all: IpAddr, ip: IpAddr| {
+        all.is_unspecified() && (all.is_ipv6() || ip.to_canonical().is_ipv4())
+    };
+    let same = first.to_canonical() == second.to_canonical();
+    let overlap = same || covers(first, second) || covers(second, first);
+    one.port() == other.port() && one.port() != 0 && overlap
+}
+
+/// Our own paths. Their prefix becomes normal.
+pub(super) fn endpoints(checks: &mut Checks<'_>, endpoints: &mut endpoint::Config) {
+    let at = "endpoints.prefix";
+    match prefix::read(&endpoints.prefix) {
+        Ok(prefix) if prefix.is_empty() => checks.blame(
+            at,
+            format!("`{at}` would take every path from the routes"),
             "write a path such as \"/wxgate\"",
-        );
-    } else if prefix.ends_with('/') {
-        checks.blame(path, message, "take the `/` at its end off");
-    } else if let Err(help) = normal_path(prefix) {
-        checks.blame(path, message, &help);
+        ),
+        Ok(prefix) => endpoints.prefix = prefix.into(),
+        Err(help) => {
+            let message = format!("`{at}` is not a path prefix: {}", checks.found(at));
+            checks.blame(at, message, &help);
+        }
     }
     if endpoints.phone_by.is_empty() {
         checks.blame(
@@ -132,8 +145,8 @@ pub(super) fn endpoints(checks: &mut Checks<'_>, endpoints: &endpoint::Config) {
     }
 }
 
-/// What is remembered, for how long, under which names. The cookie gets its `__Host-`.
-pub(super) fn session(checks: &mut Checks<'_>, session: &mut session::Config) {
+/// What is remembered, for how long, under which names.
+pub(super) fn session(checks: &mut Checks<'_>, session: &session::Config) {
     if let Some(secret) = &session.secret
         && secret.expose().len() < 32
     {
@@ -173,7 +186,7 @@ pub(super) fn session(checks: &mut Checks<'_>, session: &mut session::Config) {
         return;
     }
     let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    if !session.cookie.bytes().all(is_token) || session.cookie == HOST_PREFIX {
+    if !session.cookie.bytes().all(is_token) || session.cookie_name().is_none() {
         let message = format!(
             "`session.cookie` is not the name of a cookie: {}",
             checks.found("session.cookie")
@@ -183,10 +196,5 @@ pub(super) fn session(checks: &mut Checks<'_>, session: &mut session::Config) {
             message,
             "write letters, digits, `-` and `_`, such as \"wxgate\"; `__Host-` is put before it",
         );
-    } else if !session.cookie.starts_with(HOST_PREFIX) {
-        session.cookie.insert_str(0, HOST_PREFIX);
     }
 }
-
-/// Keeps a cookie to one host and to https (RFC 6265bis §4.1.3.2).
-const HOST_PREFIX: &str = "__Host-";

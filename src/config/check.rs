@@ -48,9 +48,10 @@ impl<'a> Checks<'a> {
 
     /// The full names of the items of `list` that could be read, in their order.
     pub(super) fn items(&self, list: &str) -> Vec<String> {
-        let begins = format!("{list}[");
         let is_item = |path: &&String| {
-            path.starts_with(&begins) && path.matches('[').count() == 1 && path.ends_with(']')
+            path.strip_prefix(list)
+                .and_then(|rest| rest.strip_prefix('[')?.strip_suffix(']'))
+                .is_some_and(|index| !index.contains(']'))
         };
         self.reader.kept.iter().filter(is_item).cloned().collect()
     }

@@ -35,16 +35,6 @@ impl Report {
         }
     }
 
-    /// How many mistakes there are.
-    pub fn len(&self) -> usize {
-        self.faults.len()
-    }
-
-    /// Whether there is none; a report that exists has at least one.
-    pub fn is_empty(&self) -> bool {
-        self.faults.is_empty()
-    }
-
     /// The report in colours, for a terminal.
     pub fn coloured(&self) -> String {
         self.render(&Renderer::styled())

@@ -181,6 +181,10 @@ mod tests {
                 "proxy = \"http://*****@proxy:1\"",
             ),
             (
+                "to = \"me:pw@proxy:1\" # a:b",
+                "to = \"*****@proxy:1\" # a:b",
+            ),
+            (
                 "secret = { env = \"hunter2\" }",
                 "secret = { env = \"*******\" }",
             ),

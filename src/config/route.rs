@@ -1,10 +1,8 @@
-//! The routes of a config: each leads somewhere, no two are equal.
+//! The routes of a config: what the proxy refuses, and what crosses rooms.
 
-use http::Method;
-
-use crate::config::address::{host_name, http_url, is_within, normal_path};
 use crate::config::check::Checks;
-use crate::proxy::route::Config;
+use crate::proxy::route::{Config, Fault, Table};
+use crate::proxy::{path, prefix};
 use crate::setting::Size;
 use crate::{endpoint, wechat};
 
@@ -22,140 +20,66 @@ pub(super) fn check(
             "add `[[route]]` with `path = \"/\"` and `to = \"http://127.0.0.1:3000\"`",
         );
     }
-    let paths = checks.items("route");
-    for (index, (route, path)) in routes.iter().zip(&paths).enumerate() {
-        matching(checks, route, path, endpoints);
-        destination(checks, route, path);
-        known_apps(checks, route, path, apps);
-        if route.body == Some(Size(0)) && !route.deny {
-            checks.blame(
-                &format!("{path}.body"),
-                format!("`{path}.body` is zero"),
-                "name the methods that may come in `methods`, or write a size such as \"1KiB\"",
-            );
-        }
-        let equal = routes
-            .iter()
-            .zip(&paths)
-            .take(index)
-            .find(|(first, _)| are_equal(first, route));
-        if let Some((_, first)) = equal {
-            checks.blame_both(
-                &format!("{path}.path"),
-                (&format!("{first}.path"), "it is answered here"),
-                "two routes answer the same host, path and method",
-                "the most specific route wins whatever the order, so equal ones are a mistake: change `host`, `path` or `methods` of one",
-            );
-        }
+    let names = checks.items("route");
+    // The limit of bodies is no route's mistake.
+    for fault in Table::build(routes, Size(0)).err().unwrap_or_default() {
+        blame(checks, &names, &fault);
+    }
+    for (route, name) in routes.iter().zip(&names) {
+        own_paths(checks, route, name, endpoints);
+        known_apps(checks, route, name, apps);
     }
 }
 
-fn matching(checks: &mut Checks<'_>, route: &Config, path: &str, endpoints: &endpoint::Config) {
-    let at = format!("{path}.path");
-    if let Err(help) = normal_path(&route.path) {
-        let message = format!("`{at}` is not a path prefix: {}", checks.found(&at));
-        checks.blame(&at, message, &help);
-    } else if is_within(&route.path, &endpoints.prefix) && !checks.is_blamed("endpoints.prefix") {
+fn blame(checks: &mut Checks<'_>, names: &[String], fault: &Fault) {
+    let Some(route) = names.get(fault.route) else {
+        return;
+    };
+    let list = format!("{route}.{}", fault.key);
+    let item = fault
+        .item
+        .map(|item| checks.items(&list).into_iter().nth(item));
+    let at = item.flatten().unwrap_or(list);
+    let (message, help) = (&fault.wrong.message, &fault.wrong.help);
+    let Some(other) = fault.other.and_then(|other| names.get(other)) else {
+        checks.blame(&at, format!("`{at}` {message}"), help);
+        return;
+    };
+    // Whether they are equal is not known where part of one could not be read.
+    let unread = ["host", "methods"].iter().any(|key| {
+        checks.is_blamed(&format!("{route}.{key}")) || checks.is_blamed(&format!("{other}.{key}"))
+    });
+    if !unread {
+        checks.blame_both(
+            &at,
+            (&format!("{other}.path"), "it is answered here"),
+            format!("`{at}` {message}"),
+            help,
+        );
+    }
+}
+
+/// What the gateway answers itself never comes to a route.
+fn own_paths(checks: &mut Checks<'_>, route: &Config, name: &str, endpoints: &endpoint::Config) {
+    let is_own = prefix::read(&route.path)
+        .is_ok_and(|path| path::after_prefix(&path, &endpoints.prefix).is_some());
+    if is_own && !checks.is_blamed("endpoints.prefix") {
+        let at = format!("{name}.path");
         checks.blame(
             &at,
             format!("`{at}` lies under `endpoints.prefix`, where the gateway answers itself"),
             "choose another path, or move `endpoints.prefix`",
         );
     }
-    for (index, host) in route.host.iter().enumerate() {
-        if let Err(help) = host_name(host) {
-            let at = format!("{path}.host[{index}]");
-            let message = format!("`{at}` is not the name of a host: {}", checks.found(&at));
-            checks.blame(&at, message, &help);
-        }
-    }
-    if route.strip.is_empty() {
+}
+
+fn known_apps(checks: &mut Checks<'_>, route: &Config, name: &str, apps: &[wechat::App]) {
+    if checks.is_blamed("app") {
         return;
     }
-    let at = format!("{path}.strip");
-    if !is_within(&route.path, &route.strip) && !checks.is_blamed(&format!("{path}.path")) {
-        let message = format!(
-            "`{at}` is not a prefix of the route's path \"{}\": {}",
-            route.path,
-            checks.found(&at)
-        );
-        checks.blame(
-            &at,
-            message,
-            "it is taken off the path, so it must begin it, in whole segments",
-        );
-    }
-}
-
-fn destination(checks: &mut Checks<'_>, route: &Config, path: &str) {
-    let at = format!("{path}.to");
-    match route.to.as_deref() {
-        None | Some("") if route.deny => {}
-        None | Some("") => checks.blame(
-            &at,
-            format!("missing upstream: `{path}` has no `to`"),
-            "add `to = \"http://127.0.0.1:3000\"`, or `deny = true` to refuse everybody",
-        ),
-        Some(_) if route.deny => checks.blame(
-            &at,
-            format!("`{path}` has `deny = true` and `to`: nothing is ever forwarded"),
-            "take one of them out",
-        ),
-        Some(to) => upstream(checks, to, &at),
-    }
-}
-
-fn upstream(checks: &mut Checks<'_>, to: &str, at: &str) {
-    let message = format!(
-        "`{at}` is not the address of a service: {}",
-        checks.found(at)
-    );
-    let help = "write \"http://HOST:PORT\", and a path if there is one";
-    if to.starts_with("https://") {
-        checks.blame(
-            at,
-            format!("`{at}` is not built yet: https to an upstream"),
-            "write an http address on a network you trust",
-        );
-    } else if to.starts_with("unix:") {
-        checks.blame(
-            at,
-            format!("`{at}` is not built yet: unix sockets of upstreams"),
-            help,
-        );
-    } else if !to.contains([':', '/', '.']) && !to.is_empty() {
-        checks.blame(
-            at,
-            format!(
-                "`{at}` is not built yet: groups of upstream servers, named {}",
-                checks.found(at)
-            ),
-            help,
-        );
-    } else if !to.contains("://") {
-        checks.blame(
-            at,
-            message,
-            &format!("write the scheme too: \"http://{to}\""),
-        );
-    } else {
-        match http_url(to) {
-            None => checks.blame(at, message, help),
-            Some(uri) if normal_path(uri.path()).is_err() => checks.blame(
-                at,
-                message,
-                "its path must be normal: no `//`, no `.` or `..`",
-            ),
-            Some(_) => {}
-        }
-    }
-}
-
-fn known_apps(checks: &mut Checks<'_>, route: &Config, path: &str, apps: &[wechat::App]) {
-    let listed = !checks.is_blamed("app");
-    for (index, appid) in route.apps.iter().enumerate() {
-        if listed && !apps.iter().any(|app| app.appid == *appid) {
-            let at = format!("{path}.apps[{index}]");
+    let paths = checks.items(&format!("{name}.apps"));
+    for (appid, at) in route.apps.iter().zip(paths) {
+        if !apps.iter().any(|app| app.appid == *appid) {
             let known: Vec<_> = apps.iter().map(|app| app.appid.to_string()).collect();
             let known = known.join(", ");
             checks.blame(
@@ -165,18 +89,4 @@ fn known_apps(checks: &mut Checks<'_>, route: &Config, path: &str, apps: &[wecha
             );
         }
     }
-}
-
-/// Whether a request could belong to both, with neither more specific.
-fn are_equal(one: &Config, other: &Config) -> bool {
-    let bare = |path: &str| path.trim_end_matches('/').to_owned();
-    let shares = |one: &[String], other: &[String]| {
-        (one.is_empty() && other.is_empty()) || one.iter().any(|host| other.contains(host))
-    };
-    let meets = |one: &[Method], other: &[Method]| {
-        (one.is_empty() && other.is_empty()) || one.iter().any(|method| other.contains(method))
-    };
-    bare(&one.path) == bare(&other.path)
-        && shares(&one.host, &other.host)
-        && meets(&one.methods, &other.methods)
 }

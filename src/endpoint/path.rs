@@ -76,8 +76,9 @@ impl Endpoint {
     }
 }
 
-/// The endpoint that `method` and the normalised `path` name under `prefix`. `None`: the path is not under it.
-pub(super) fn route(prefix: &str, method: &Method, path: &str) -> Option<Result<Endpoint, Error>> {
+/// The endpoint that `method` and the normal `path` name under `prefix` (normal, no `/` at its end), or why
+/// there is none. `None`: the path is not under it, so it is the routes'.
+pub fn route(prefix: &str, method: &Method, path: &str) -> Option<Result<Endpoint, Error>> {
     let rest = path.strip_prefix(prefix)?;
     if !rest.is_empty() && !rest.starts_with('/') {
         return None;

@@ -2,29 +2,24 @@
 
 use std::time::SystemTime;
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http::{Request, Response};
 
 use crate::error::{self, Code, Problem};
 use crate::gateway::answer::{Content, Leaving, Line};
 use crate::gateway::clock::now;
 use crate::gateway::guard;
-use crate::gateway::own::needs_no_host;
 use crate::gateway::site::Site;
+use crate::gateway::way::{Sign, Way};
 use crate::listener::{Arrival, Peer, RequestBody};
 use crate::proxy::client_address::{self, Trust};
+use crate::proxy::host::Host;
 use crate::proxy::trace::RequestId;
-use crate::proxy::{Context, Trail, host, path};
+use crate::proxy::{Context, Trail};
 use crate::session::Remembered;
 use crate::telemetry::access_log::Record;
 
-/// The methods that a route can answer: what `Allow` says to CONNECT and TRACE.
-const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
-
 /// What a client is told of a bug of ours.
 const PANICKED: &str = "the gateway failed; the log has more";
-
-/// The port that a client leaves out.
-const DEFAULT_PORT: u16 = 80;
 
 /// What is kept for all requests of one connection.
 pub(super) struct Client {
@@ -87,37 +82,14 @@ impl Site {
         id: RequestId,
         trail: &mut Trail,
     ) -> Result<Response<Content>, Problem> {
-        if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
-            return Err(
-                Problem::new(Code::MethodNotAllowed, "this method is never forwarded")
-                    .allow(HeaderValue::from_static(METHODS)),
-            );
-        }
-        if is_coded_oddly(request.headers()) {
-            let detail = "the only transfer coding that is taken is one `chunked`";
-            return Err(Problem::new(Code::BadRequest, detail).closing());
-        }
-        self.head.check(&request).map_err(|error| problem(&error))?;
-        let uri = request.uri().clone();
-        let path = path::normalise(uri.path()).map_err(|refused| problem(&refused.into()))?;
-        let endpoint = match self.endpoints.route(request.method(), &path) {
-            None => None,
-            Some(Ok(endpoint)) => Some(endpoint),
-            Some(Err(error)) => return Err((&error).into()),
+        let sign = Sign::of(&request);
+        let (host, path) = match self.crossing.way(&request, &sign)? {
+            Way::Own(endpoint, host) => {
+                let host = host.as_ref().map_or("", Host::as_str);
+                return Box::pin(self.answer_own(request, endpoint, host)).await;
+            }
+            Way::Routes(host, path) => (host, path),
         };
-        if let Some(endpoint) = endpoint
-            && needs_no_host(request.version(), request.headers(), endpoint)
-        {
-            return Box::pin(self.answer_own(request, endpoint, "")).await;
-        }
-        let line = host::line(request.headers())
-            .map_err(|refused| problem(&refused.into()))?
-            .clone();
-        let host =
-            host::of(&uri, &line, DEFAULT_PORT).map_err(|refused| problem(&refused.into()))?;
-        if let Some(endpoint) = endpoint {
-            return Box::pin(self.answer_own(request, endpoint, host.as_str())).await;
-        }
         let context = Context {
             peer: &client.peer,
             remembered: &client.remembered,
@@ -144,12 +116,4 @@ fn problem(error: &crate::proxy::Error) -> Problem {
 fn refuse(problem: &Problem, id: RequestId, trail: &mut Trail) -> Response<Content> {
     trail.code = Some(problem.code().word());
     error::answer(problem, id.as_str()).map(Content::own)
-}
-
-/// Whether two readers may see different ends of this message, or something else in it (R5). hyper
-/// closes after lengths beside a coding, and lets us see no second length.
-fn is_coded_oddly(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    let odd = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"chunked");
-    codings.next().is_some_and(odd) || codings.next().is_some()
 }

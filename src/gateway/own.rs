@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Request, Response, Version};
+use http::{Request, Response};
 
 use crate::endpoint::{BODY_MOST, Endpoint};
 use crate::error::{Code, Problem};
@@ -43,11 +43,4 @@ impl Site {
             )),
         }
     }
-}
-
-/// Whether a request may come without `Host`: cloud load balancers probe like that.
-pub(super) fn needs_no_host(version: Version, headers: &HeaderMap, endpoint: Endpoint) -> bool {
-    endpoint == Endpoint::Health
-        && version == Version::HTTP_10
-        && !headers.contains_key(http::header::HOST)
 }

@@ -13,12 +13,13 @@ use crate::endpoint::Endpoints;
 use crate::gateway::Error;
 use crate::gateway::capacity::workers;
 use crate::gateway::lots::Lots;
+use crate::gateway::way::Crossing;
 use crate::listener::{Limits, Timeouts};
 use crate::proxy::client_address::Trust;
 use crate::proxy::headers::Rules;
 use crate::proxy::retry::Budget;
 use crate::proxy::route::Table;
-use crate::proxy::{Bearing, HeadLimits, Proxy};
+use crate::proxy::{Bearing, Proxy};
 use crate::session::Sessions;
 use crate::telemetry::access_log;
 use crate::upstream::{Patience, ServerId, Servers, Upstreams};
@@ -38,6 +39,7 @@ pub(super) struct Plan {
     pub(super) sessions: Sessions,
     pub(super) servers: Arc<Servers>,
     pub(super) endpoints: Arc<Endpoints>,
+    crossing: Crossing,
     table: Arc<Table>,
     leads: Arc<[Option<ServerId>]>,
     rules: Arc<Rules>,
@@ -52,7 +54,7 @@ pub(super) struct Plan {
 pub(super) struct Site {
     pub(super) proxy: Proxy,
     pub(super) endpoints: Arc<Endpoints>,
-    pub(super) head: HeadLimits,
+    pub(super) crossing: Crossing,
     pub(super) lots: Lots,
     pub(super) log: Option<access_log::Entry>,
     pub(super) control: Handle,
@@ -66,14 +68,7 @@ impl Plan {
     ) -> Result<Self, Error> {
         let sessions = Sessions::new(&config.session)?;
         let wechat = wechat::Client::new(&config.wechat, &config.app)?;
-        let table = Table::build(&config.route, config.limits.body).map_err(|faults| {
-            faults
-                .into_iter()
-                .next()
-                .map_or(Error::Route(0, String::new()), |fault| {
-                    Error::Route(fault.route, fault.message)
-                })
-        })?;
+        let table = Table::build(&config.route, config.limits.body).map_err(Error::Routes)?;
         let mut servers = Servers::default();
         let leads = table
             .routes()
@@ -85,19 +80,11 @@ impl Plan {
                     .map(|target| servers.add(target.host(), target.port()))
             })
             .collect();
-        let carrier = Carrier::new(
-            config.session.header.clone(),
-            (!config.session.cookie.is_empty()).then(|| config.session.cookie.clone()),
-        );
-        let rules = Rules::new(
-            &config.identity,
-            &config.limits.header_names,
-            carrier.header(),
-            carrier.cookie().unwrap_or_default(),
-        );
+        let carrier = Carrier::new(config.session.header.clone(), config.session.cookie_name());
+        let rules = Rules::new(&config.identity, &config.limits.header_names, &carrier);
         let apps = config.app.iter().map(|app| app.appid.clone()).collect();
         let endpoints = Endpoints::new(
-            config.endpoints.clone(),
+            &config.endpoints,
             apps,
             sessions.clone(),
             wechat,
@@ -109,6 +96,7 @@ impl Plan {
             sessions,
             servers: Arc::new(servers),
             endpoints: Arc::new(endpoints),
+            crossing: Crossing::new(config),
             table: Arc::new(table),
             leads,
             rules: Arc::new(rules),
@@ -146,15 +134,10 @@ impl Plan {
             budget: Budget::new(),
             wheel: wheel.clone(),
         };
-        let head = HeadLimits {
-            uri: self.limits.uri,
-            headers: self.limits.headers,
-            count: self.limits.header_count,
-        };
         Rc::new(Site {
             proxy,
             endpoints: Arc::clone(&self.endpoints),
-            head,
+            crossing: self.crossing.clone(),
             lots: Lots::new(),
             log: self.log.clone(),
             control: self.control.clone(),

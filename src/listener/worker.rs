@@ -44,11 +44,6 @@ impl Load {
         }
     }
 
-    /// Connections at this moment.
-    pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
-    }
-
     fn admit(self: &Arc<Self>) -> (Welcome, Place) {
         let before = self.connections.fetch_add(1, Ordering::Relaxed);
         let welcome = match before {
@@ -207,9 +202,8 @@ async fn accept<C, S, F, B>(
 async fn next(listener: &tokio::net::TcpListener) -> Option<(TcpStream, Peer)> {
     match listener.accept().await {
         Ok((stream, address)) => {
-            let local = stream.local_addr().ok()?;
             stream.set_nodelay(true).ok()?;
-            Some((stream, Peer { address, local }))
+            Some((stream, Peer { address }))
         }
         Err(error) => {
             // Out of descriptors or memory: trying again at once would only burn the processor.

@@ -110,11 +110,6 @@ impl Peer {
     pub fn address(&self) -> IpAddr {
         self.address
     }
-
-    /// Whether its word counts.
-    pub fn is_trusted(&self) -> bool {
-        self.trusted
-    }
 }
 
 /// A network of IPv4-mapped addresses is a network of IPv4 addresses.

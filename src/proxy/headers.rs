@@ -6,12 +6,15 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::auth::{Permit, Phone, UnionId, credential};
+use crate::auth::{Carrier, Permit, Phone, UnionId, credential};
 use crate::proxy::trace;
 use crate::setting;
 
 mod cookie;
+mod fault;
 mod name;
+
+pub use fault::Fault;
 
 setting::section! {
     /// `[identity]`: the names of the headers that say who calls; `""` leaves one out.
@@ -34,15 +37,20 @@ setting::section! {
 
 impl Names {
     fn reserved(&self) -> name::Reserved {
-        let all = [
-            &self.openid,
-            &self.appid,
-            &self.unionid,
-            &self.source,
-            &self.phone,
-            &self.phone_country,
-        ];
-        name::Reserved::new(all.into_iter().flatten())
+        let all = self.all();
+        name::Reserved::new(all.iter().filter_map(|(_, name)| *name))
+    }
+
+    /// Each by its key in `[identity]`.
+    pub fn all(&self) -> [(&'static str, Option<&HeaderName>); 6] {
+        [
+            ("openid", self.openid.as_ref()),
+            ("appid", self.appid.as_ref()),
+            ("unionid", self.unionid.as_ref()),
+            ("source", self.source.as_ref()),
+            ("phone", self.phone.as_ref()),
+            ("phone_country", self.phone_country.as_ref()),
+        ]
     }
 }
 
@@ -84,9 +92,7 @@ pub struct Rules {
     reserved: name::Reserved,
     /// Odd names to let through (R2); none of them looks like a reserved one.
     odd: Vec<HeaderName>,
-    credential: HeaderName,
-    /// Empty: no cookie carries a credential.
-    cookie: Box<str>,
+    carrier: Carrier,
 }
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -98,14 +104,8 @@ static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 impl Rules {
     /// Rules for the identity headers `names`, with `odd_names` (`limits.header_names`) let through,
-    /// where a credential comes in the header `credential` or, if not empty, the cookie `cookie`
-    /// (its full name, with `__Host-`).
-    pub fn new(
-        names: &Names,
-        odd_names: &[HeaderName],
-        credential: &HeaderName,
-        cookie: &str,
-    ) -> Self {
+    /// where a credential comes as `carrier` says.
+    pub fn new(names: &Names, odd_names: &[HeaderName], carrier: &Carrier) -> Self {
         let reserved = names.reserved();
         // SECURITY: an odd name that an upstream may read as one of ours is never let through.
         let odd = odd_names
@@ -115,8 +115,7 @@ impl Rules {
             names: names.clone(),
             odd: odd.cloned().collect(),
             reserved,
-            credential: credential.clone(),
-            cookie: cookie.into(),
+            carrier: carrier.clone(),
         }
     }
 
@@ -152,10 +151,10 @@ impl Rules {
         }
         if credential {
             remove_own(headers, &header::AUTHORIZATION);
-            remove_own(headers, &self.credential);
+            remove_own(headers, self.carrier.header());
         }
-        if cookie && !self.cookie.is_empty() {
-            cookie::cut(headers, &self.cookie);
+        if cookie && let Some(name) = self.carrier.cookie() {
+            cookie::cut(headers, name);
         }
         Ok(removed)
     }
@@ -222,8 +221,8 @@ impl Rules {
                 let folded = name::fold(name.as_str().as_bytes());
                 odd || self.reserved.has(&folded)
                     || self.is_not_for_clients(name)
-                    || name::has_another_meaning(&folded)
-                    || **name == self.credential
+                    || name::other_meaning(&folded).is_some()
+                    || *name == self.carrier.header()
             })
             .cloned()
             .collect();
@@ -248,7 +247,7 @@ impl Rules {
     }
 
     fn may_carry(&self, name: &HeaderName) -> bool {
-        *name == header::AUTHORIZATION || *name == self.credential
+        *name == header::AUTHORIZATION || name == self.carrier.header()
     }
 
     fn is_not_for_clients(&self, name: &HeaderName) -> bool {

@@ -5,8 +5,10 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 
 use crate::proxy::body::Outgoing;
-use crate::proxy::path;
-use crate::proxy::retry::{Attempt, Progress};
+use crate::proxy::{path, retry};
+
+/// More lines than a request of ours can have: those that `limits.header_count` allows, and our own.
+const MOST_LINES: usize = 1100;
 
 /// Writes the one framing of a forwarded request (RFC 9112 §6). Without one hyper would leave out the
 /// body of a GET.
@@ -27,20 +29,13 @@ pub(super) fn frame(headers: &mut HeaderMap, method: &Method, body: &Outgoing) {
 
 /// Whether `request` may be sent a second time should a reused connection die under it.
 pub(super) fn may_be_repeated(request: &Request<Outgoing>) -> bool {
-    let attempt = Attempt {
-        method: request.method(),
-        empty: request.body().is_empty(),
-        whole: true,
-        reused: true,
-        progress: Progress::Sent,
-    };
-    attempt.may_be_repeated()
+    retry::is_repeatable(request.method(), !request.body().is_empty())
 }
 
 /// A request without a body, out of the bytes that were written for it. To read them back once in a
 /// while costs less than to copy each request beforehand.
 pub(super) fn reread(written: &[u8]) -> Option<Request<Outgoing>> {
-    let mut lines = [httparse::EMPTY_HEADER; 256];
+    let mut lines = vec![httparse::EMPTY_HEADER; MOST_LINES];
     let mut read = httparse::Request::new(&mut lines);
     if !read.parse(written).ok()?.is_complete() {
         return None;

@@ -7,46 +7,10 @@ use std::cell::Cell;
 
 use http::Method;
 
-/// How far a failed attempt came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// Not a byte of the request was sent.
-    Nothing,
-    /// Some of the request was sent; no byte of the answer came.
-    Sent,
-    /// A part of the answer came.
-    Answered,
-}
-
-/// One failed attempt.
-#[derive(Debug, Clone, Copy)]
-pub struct Attempt<'a> {
-    /// The request's method.
-    pub method: &'a Method,
-    /// Whether the request has no body.
-    pub empty: bool,
-    /// Whether the body, if there is one, is still whole: nothing was read from it.
-    pub whole: bool,
-    /// Whether the connection had carried a request before. Only such a one may have been closed by
-    /// the upstream, rightly, at the moment that it was used.
-    pub reused: bool,
-    /// How far it came.
-    pub progress: Progress,
-}
-
-impl Attempt<'_> {
-    /// Whether the request may be tried again, if the budget allows.
-    pub fn may_be_repeated(&self) -> bool {
-        match self.progress {
-            Progress::Nothing => self.empty || self.whole,
-            Progress::Sent => {
-                self.reused
-                    && self.empty
-                    && matches!(*self.method, Method::GET | Method::HEAD | Method::OPTIONS)
-            }
-            Progress::Answered => false,
-        }
-    }
+/// Whether a request that was sent may be sent once more, where no byte of an answer came and the
+/// connection had carried one before: the upstream may have closed it, rightly, at that moment.
+pub fn is_repeatable(method: &Method, has_body: bool) -> bool {
+    !has_body && matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// How many retries one worker may make: a fifth of its requests, and ten.
@@ -92,29 +56,12 @@ mod tests {
 
     #[test]
     fn only_what_cannot_happen_twice_is_repeated() {
-        use Progress::{Answered, Nothing, Sent};
-        let rows = [
-            (Method::POST, false, true, false, Nothing, true),
-            (Method::POST, false, false, true, Nothing, false),
-            (Method::POST, true, true, true, Nothing, true),
-            (Method::POST, true, true, true, Sent, false),
-            (Method::GET, true, true, true, Sent, true),
-            (Method::HEAD, true, true, true, Sent, true),
-            (Method::OPTIONS, true, true, true, Sent, true),
-            (Method::GET, false, true, true, Sent, false),
-            (Method::GET, true, true, false, Sent, false),
-            (Method::PUT, true, true, true, Sent, false),
-            (Method::GET, true, true, true, Answered, false),
-        ];
-        for (method, empty, whole, reused, progress, expected) in rows {
-            let attempt = Attempt {
-                method: &method,
-                empty,
-                whole,
-                reused,
-                progress,
-            };
-            assert_eq!(attempt.may_be_repeated(), expected, "{attempt:?}");
+        for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
+            assert!(is_repeatable(&method, false), "{method}");
+            assert!(!is_repeatable(&method, true), "{method}");
+        }
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            assert!(!is_repeatable(&method, false), "{method}");
         }
     }
 

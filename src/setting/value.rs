@@ -91,13 +91,7 @@ impl Value {
     /// What stands here, as far as it may be shown.
     pub fn found(&self) -> String {
         match &self.kind {
-            Kind::Given(text) | Kind::Text(text) if text.is_empty() => "an empty text".to_owned(),
-            Kind::Given(text) | Kind::Text(text)
-                if looks_secret(text) || text.chars().any(char::is_control) =>
-            {
-                "a text (not shown)".to_owned()
-            }
-            Kind::Given(text) | Kind::Text(text) => format!("\"{}\"", without_user(text)),
+            Kind::Given(text) | Kind::Text(text) => shown(text),
             Kind::Whole(number) => format!("the number {number}"),
             Kind::Number => "a fraction, or a number too large".to_owned(),
             Kind::Truth(truth) => truth.to_string(),
@@ -105,6 +99,17 @@ impl Value {
             Kind::List(_) => "a list".to_owned(),
             Kind::Table(_) => "a table".to_owned(),
         }
+    }
+}
+
+/// `text` in quotes, as far as it may be shown.
+pub fn shown(text: &str) -> String {
+    if text.is_empty() {
+        "an empty text".to_owned()
+    } else if looks_secret(text) || text.chars().any(char::is_control) {
+        "a text (not shown)".to_owned()
+    } else {
+        format!("\"{}\"", without_user(text))
     }
 }
 
@@ -122,7 +127,7 @@ pub fn looks_secret(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"+=_-/".contains(&b))
 }
 
-/// `text` with stars for the name and password that URLs in it carry; it keeps its length.
+/// `text` with stars for the name and password that addresses in it carry; it keeps its length.
 pub fn without_user(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -134,8 +139,22 @@ pub fn without_user(text: &str) -> String {
         rest = after.get(user.unwrap_or_default()..).unwrap_or_default();
         out.push_str(&"*".repeat(user.unwrap_or_default()));
     }
-    out.push_str(rest);
+    out.push_str(&without_bare_user(rest));
     out
+}
+
+/// The same for `name:password@host`, whose scheme was forgotten.
+fn without_bare_user(text: &str) -> String {
+    let (before, host) = text.split_at(text.rfind('@').unwrap_or_default());
+    let start = before
+        .rfind(['/', '"', '\'', ' ', '='])
+        .map_or(0, |at| at + 1);
+    let (before, user) = before.split_at(start);
+    if user.contains(':') {
+        format!("{before}{}{host}", "*".repeat(user.len()))
+    } else {
+        text.to_owned()
+    }
 }
 
 /// The one of `words` that `typed` was most likely meant to be.

@@ -176,9 +176,6 @@ declare::text!(
         if METHODS.contains(&text) {
             return Method::try_from(text).map_err(|error| error.to_string());
         }
-        if matches!(text, "CONNECT" | "TRACE") {
-            return Err(format!("{text} is never forwarded"));
-        }
         let upper = text.to_ascii_uppercase();
         let meant =
             closest(&upper, METHODS).filter(|word| strsim::damerau_levenshtein(&upper, word) <= 1);

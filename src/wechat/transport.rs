@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::warn;
 use zeroize::Zeroizing;
 
+use crate::wechat::address;
 use crate::wechat::errcode::{Api, Error};
 
 /// Bytes of the longest answer that is read.
@@ -80,9 +81,9 @@ impl Transport {
     ) -> Result<Self, &'static str> {
         let hosts = hosts
             .iter()
-            .map(|host| host.trim_end_matches('/').parse::<Url>())
-            .collect::<Result<Vec<Url>, _>>()
-            .map_err(|_| "`wechat.api` holds something that is not a URL")?;
+            .map(|host| address::server(host))
+            .collect::<Option<Vec<Url>>>()
+            .ok_or("`wechat.api` holds something that is not the address of a server")?;
         if hosts.is_empty() {
             return Err("`wechat.api` names no address");
         }
@@ -97,7 +98,8 @@ impl Transport {
             .pool_idle_timeout(KEEP_IDLE)
             .tcp_nodelay(true);
         if !proxy.is_empty() {
-            let proxy = reqwest::Proxy::all(proxy).map_err(|_| "`wechat.proxy` is not a URL")?;
+            let proxy =
+                address::proxy(proxy).ok_or("`wechat.proxy` is not the address of a proxy")?;
             builder = builder.proxy(proxy);
         }
         if proxy.is_empty() && hosts.iter().all(|host| host.scheme() == "http") {

@@ -1,6 +1,12 @@
 //! The commands as a shell sees them: output, and the code that they end with.
 
+use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+mod decrypt;
+mod explain;
+mod start;
 
 const APP_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -10,13 +16,24 @@ fn root() -> PathBuf {
 
 /// Runs `wxgate` where the fixtures are, with nothing but `WX_SECRET` in the environment.
 fn wxgate(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_wxgate"))
+    wxgate_reading("", arguments)
+}
+
+/// The same, with a text on standard input.
+fn wxgate_reading(input: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wxgate"))
         .args(arguments)
         .current_dir(root().join("tests/fixtures/config"))
         .env_clear()
         .env("WX_SECRET", APP_SECRET)
-        .output()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap();
+    // One that reads no input may have ended by now.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (
         output.status.code(),
@@ -24,6 +41,37 @@ fn wxgate(arguments: &[&str]) -> (Option<i32>, String, String) {
         text(output.stderr),
     )
 }
+
+/// A config file of this test alone, removed when it is dropped.
+struct File(PathBuf);
+
+impl File {
+    fn of(name: &str, text: &str) -> Self {
+        let name = format!("{name}-{}.toml", std::process::id());
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+const SMALLEST: &str = "\
+[[app]]
+appid = \"wx0123456789abcdef\"
+secret = { env = \"WX_SECRET\" }
+[[route]]
+path = \"/\"
+to = \"http://127.0.0.1:3000\"
+";
 
 #[test]
 fn a_command_ends_with_two_when_it_or_its_config_is_wrong() {
@@ -64,4 +112,20 @@ fn a_good_config_is_called_good() {
         out.contains("level = \"debug\"  # flag --set log.level\n"),
         "{out}"
     );
+}
+
+#[test]
+fn a_printed_config_is_a_config_that_says_the_same() {
+    let file = File::of("print", SMALLEST);
+    let (code, printed, told) = wxgate(&["check", "--print", "-c", file.path()]);
+    assert_eq!((code, told.as_str()), (Some(0), ""));
+    assert!(!printed.contains(APP_SECRET), "{printed}");
+    let again = File::of("printed", &printed);
+    let (code, twice, told) = wxgate(&["check", "--print", "-c", again.path()]);
+    assert_eq!((code, told.as_str()), (Some(0), ""));
+    let bare = |text: &str| -> Vec<String> {
+        let lines = text.lines().map(|line| line.split("  # ").next());
+        lines.map(|line| line.unwrap().to_owned()).collect()
+    };
+    assert_eq!(bare(&printed), bare(&twice));
 }

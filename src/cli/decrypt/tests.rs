@@ -8,7 +8,7 @@ const NOW: UnixSeconds = 1_700_000_600;
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODw==";
 const IV: &str = "EBESExQVFhcYGRobHB0eHw==";
 
-fn say(input: &str, options: &Options) -> (Outcome, String) {
+fn say(input: &str, options: &Options) -> (End, String) {
     let mut out = Vec::new();
     let outcome = run(None, options, NOW, input.as_bytes(), &mut out).unwrap();
     (outcome, String::from_utf8(out).unwrap())
@@ -44,9 +44,9 @@ fn each_vector_is_what_the_gateway_says_of_it() {
         let (outcome, said) = say(&input.to_string(), &any_age);
         let id = &vector["id"];
         match vector["expect"]["code"].as_str() {
-            None => assert_eq!(outcome, Outcome::Sound, "{id}: {said}"),
+            None => assert_eq!(outcome, End::Good, "{id}: {said}"),
             Some(code) => {
-                assert_eq!(outcome, Outcome::NotSound, "{id}: {said}");
+                assert_eq!(outcome, End::Failed, "{id}: {said}");
                 let words = if code == "wechat_failed" {
                     "24 bytes"
                 } else {
@@ -82,7 +82,7 @@ fn a_triple_is_read_in_every_form_that_people_have_it_in() {
     ];
     for input in inputs {
         let (outcome, said) = say(&input, &Options::default());
-        assert_eq!(outcome, Outcome::Sound, "{input}\n{said}");
+        assert_eq!(outcome, End::Good, "{input}\n{said}");
         assert!(said.contains("Sound: a phone number."), "{said}");
         assert!(
             said.contains("135…66") && !said.contains("13580006666"),
@@ -112,7 +112,7 @@ fn what_was_mended_is_named() {
     for (data, words) in rows {
         let input = json!({"session_key": KEY, "encryptedData": data, "iv": IV});
         let (outcome, said) = say(&input.to_string(), &Options::default());
-        assert_eq!(outcome, Outcome::Sound, "{said}");
+        assert_eq!(outcome, End::Good, "{said}");
         assert!(said.contains(&words), "{said}");
     }
 }
@@ -159,7 +159,7 @@ fn each_fault_is_told_in_words() {
     for (key, data, iv, words) in rows {
         let input = json!({"session_key": key, "encryptedData": data, "iv": iv});
         let (outcome, said) = say(&input.to_string(), &Options::default());
-        assert_eq!(outcome, Outcome::NotSound, "{said}");
+        assert_eq!(outcome, End::Failed, "{said}");
         assert!(said.contains(words), "{words}: {said}");
     }
 }
@@ -172,7 +172,7 @@ fn an_old_number_and_another_apps_are_refused_though_the_key_fits() {
         ..Options::default()
     };
     let (outcome, said) = say(&input, &old);
-    assert_eq!(outcome, Outcome::NotSound);
+    assert_eq!(outcome, End::Failed);
     assert!(
         said.contains("10 minutes ago") && said.contains("data_expired"),
         "{said}"
@@ -182,7 +182,7 @@ fn an_old_number_and_another_apps_are_refused_though_the_key_fits() {
         ..Options::default()
     };
     let (outcome, said) = say(&input, &other);
-    assert_eq!(outcome, Outcome::NotSound);
+    assert_eq!(outcome, End::Failed);
     assert!(
         said.contains("another app") && said.contains("does open it"),
         "{said}"
@@ -222,7 +222,7 @@ fn what_is_no_triple_is_wrong_use() {
     ];
     for (input, words) in rows {
         let (outcome, said) = say(input, &Options::default());
-        assert_eq!(outcome, Outcome::WrongUse, "{input}");
+        assert_eq!(outcome, End::Wrong, "{input}");
         assert!(said.contains(words), "{input}: {said}");
     }
     let missing = Path::new("/no/such/file");
@@ -235,5 +235,5 @@ fn what_is_no_triple_is_wrong_use() {
         &mut out,
     )
     .unwrap();
-    assert_eq!(outcome, Outcome::WrongUse);
+    assert_eq!(outcome, End::Wrong);
 }

@@ -58,7 +58,7 @@ pub(super) fn read(text: &str) -> Result<Triple, String> {
 }
 
 /// A duration as the config writes it: `1h`, `90s`; bare digits are seconds. For `--phone-age`.
-pub fn age(text: &str) -> Result<Duration, String> {
+pub(in crate::cli) fn age(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`phone_age` is a duration such as \"1h\", not \"{text}\"");
     let (digits, unit) = text.split_at(
         text.find(|c: char| !c.is_ascii_digit())

@@ -83,6 +83,7 @@ All of the gateway's config:
         for line in stage.toml.lines() {
             self.line(Style::Dim, format!("    {line}").trim_end());
         }
+        self.lines(Style::Plain, LEGEND);
     }
 
     /// Begins a step.
@@ -170,6 +171,7 @@ All of the gateway's config:
         }
         let text = format!("All {} checks of {} steps hold.", self.checks, self.steps);
         self.line(Style::Good, &text);
+        self.lines(Style::Plain, YOURS);
         true
     }
 
@@ -217,6 +219,19 @@ All of the gateway's config:
         }
     }
 }
+
+const LEGEND: &str = "
+In each step: what the app sends, what wxgate answers, and what comes to the
+service (–: nothing). A ✓ is a check that was made, and could have failed.";
+
+const YOURS: &str = "
+What is left for you to write:
+
+    app      Send the code of wx.login to /wxgate/login, keep the token, show it
+             as `Authorization: Bearer …`. On a refusal do what `action` says.
+    service  Read X-WX-OPENID and X-WX-PHONE. Let nobody but wxgate reach it.
+    wxgate   The config above with your appid, and without the mock's address;
+             then `wxgate check` and `wxgate run`.";
 
 /// Lines that work as they stand, for the gateway at `url` and the mock at `mock`.
 fn invitation(url: &str, mock: &str, token: &str) -> String {

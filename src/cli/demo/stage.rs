@@ -98,7 +98,7 @@ to      = "{service}"
 require = "phone"                       # for users whose number is known
 
 [log]
-access = false                          # no line a request, in a demo
+access = false                          # the steps below say it better
 "#
     )
 }

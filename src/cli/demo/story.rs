@@ -90,7 +90,7 @@ impl Play<'_> {
             login.status == 200 && login.seen.is_empty() && self.token.starts_with("wxg_"),
         );
         self.screen.check(
-            "openid and session_key stay in the gateway",
+            "neither openid nor session_key goes to the app",
             !told.contains(OPENID) && !told.contains(&key) && !key.is_empty(),
         );
         Ok(())
@@ -277,15 +277,17 @@ impl Play<'_> {
     }
 
     async fn log_out(&mut self) -> Result<(), Error> {
-        self.screen
-            .step("The user logs out", "At once, for every connection.");
+        self.screen.step(
+            "The user logs out",
+            "Its token ends at once, on every connection.",
+        );
         let out = self.send(self.signed(Sent::post("/wxgate/logout"))).await?;
         let cart = self.send(self.signed(Sent::get("/cart"))).await?;
         self.screen.gap();
         self.screen
             .check("the session has ended", out.status == 204);
         self.screen.check(
-            "the token is worth nothing any more",
+            "the token opens nothing any more",
             cart.is_refusal(401, "session_expired", "login"),
         );
         Ok(())

@@ -68,7 +68,7 @@ impl Reserved {
 
     /// Whether a name with odd bytes that folds to `folded` must not pass, whoever asks for it.
     pub(super) fn forbids_odd(&self, folded: &str) -> bool {
-        self.has(folded) || has_another_meaning(folded) || folded == REFUSAL
+        self.has(folded) || other_meaning(folded).is_some()
     }
 }
 
@@ -92,38 +92,22 @@ pub(super) fn listed(line: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(move |token| !token.is_empty() && !option(token))
 }
 
-/// Whether HTTP gives the folded name a meaning that an identity header, or a trailer, cannot have.
-pub(super) fn has_another_meaning(folded: &str) -> bool {
-    is_reserved(folded)
-        || is_for_one_hop(folded)
-        || matches!(
-            folded,
-            "accept"
-                | "age"
-                | "authorization"
-                | "cache-control"
-                | "content-encoding"
-                | "content-length"
-                | "content-range"
-                | "content-type"
-                | "cookie"
-                | "date"
-                | "expect"
-                | "expires"
-                | "host"
-                | "location"
-                | "max-forwards"
-                | "origin"
-                | "pragma"
-                | "range"
-                | "set-cookie"
-                | "trailer"
-                | "traceparent"
-                | "tracestate"
-                | "vary"
-                | "www-authenticate"
-                | "x-request-id"
-        )
+/// Why neither an identity header, nor a credential, nor a trailer can have the folded name.
+pub(super) fn other_meaning(folded: &str) -> Option<&'static str> {
+    if is_reserved(folded) || folded.starts_with("x-wxgate-") {
+        return Some("the gateway writes or removes it itself");
+    }
+    Some(match folded {
+        "content-length" | "transfer-encoding" | "trailer" => "it frames the message",
+        _ if is_for_one_hop(folded) => "it concerns one connection only",
+        "host" => "it names the host",
+        "authorization" | "cookie" | "set-cookie" | "www-authenticate" => "it carries credentials",
+        "x-request-id" | "traceparent" | "tracestate" => "the gateway writes it itself",
+        "accept" | "accept-encoding" | "age" | "cache-control" | "content-encoding"
+        | "content-range" | "content-type" | "date" | "expect" | "expires" | "location"
+        | "max-forwards" | "origin" | "pragma" | "range" | "vary" => "it is part of HTTP",
+        _ => return None,
+    })
 }
 
 fn is_reserved(name: &str) -> bool {

@@ -9,8 +9,13 @@ use crate::auth::{Carrier, Locator, Token};
 mod invariant;
 mod sample;
 
+/// Credentials come in `Authorization`.
+fn bearer() -> Carrier {
+    Carrier::new(header::AUTHORIZATION, None)
+}
+
 fn rules() -> Rules {
-    Rules::new(&Names::default(), &[], &header::AUTHORIZATION, "")
+    Rules::new(&Names::default(), &[], &bearer())
 }
 
 fn lines(headers: &HeaderMap) -> Vec<(&str, &str)> {
@@ -96,7 +101,7 @@ fn odd_names_pass_only_if_listed_and_never_if_reserved() {
         "content_length",
     ]
     .map(HeaderName::from_static);
-    let rules = Rules::new(&Names::default(), &odd, &header::AUTHORIZATION, "");
+    let rules = Rules::new(&Names::default(), &odd, &bearer());
     let sent = [
         ("My_Header", "1"),
         ("other_header", "2"),
@@ -145,7 +150,7 @@ fn a_connection_that_names_an_identity_header_is_refused() {
         openid: Some(HeaderName::from_static("remote-user")),
         ..Names::default()
     };
-    let rules = Rules::new(&names, &[], &header::AUTHORIZATION, "");
+    let rules = Rules::new(&names, &[], &bearer());
     for named in [
         "X-WX-OPENID",
         "close, x-wx-source",
@@ -187,8 +192,8 @@ fn our_credential_goes_and_a_foreign_one_stays() {
 #[test]
 fn a_configured_header_and_a_cookie_are_read_and_removed() {
     let name = HeaderName::from_static("x-token");
-    let rules = Rules::new(&Names::default(), &[], &name, "__Host-wx");
     let carrier = Carrier::new(name, Some("__Host-wx".to_owned()));
+    let rules = Rules::new(&Names::default(), &[], &carrier);
     let shown = |headers: &HeaderMap| carrier.find(headers).map(|shown| shown.text.to_vec());
     let token = token();
     let crumbs = format!("a=1; __Host-wx={token};  b=2; __Host-wx=other; __Host-wxy=3");
@@ -275,7 +280,7 @@ fn an_identity_header_that_is_left_out_is_neither_written_nor_let_through() {
         phone: None,
         ..Names::default()
     };
-    let rules = Rules::new(&names, &[], &header::AUTHORIZATION, "");
+    let rules = Rules::new(&names, &[], &bearer());
     let mut headers = map(&[
         ("x-wx-openid", "f"),
         ("x-wx-phone", "f"),

@@ -1,41 +1,25 @@
 //! Why a request goes where it goes, for `wxgate explain`.
 
-use std::fmt;
-
 use http::Method;
 
 use super::table::{HostRule, Miss, Route, Table};
 use crate::auth::{AppId, Require};
 use crate::proxy::path;
 
-/// What is decided for one request, and why. `Display` shows it on several lines.
+/// What is decided for one request, and why.
 #[derive(Debug)]
-pub struct Explanation {
-    /// What was asked: method, host and normal path.
-    pub request: String,
-    /// The route taken, in words, or why there is none.
-    pub verdict: Result<Taken, Miss>,
+pub struct Explanation<'a> {
+    /// The route taken, or why there is none.
+    pub verdict: Result<&'a Route, Miss>,
     /// Every other route, by its place in the file from 0, and why it is not the one.
     pub others: Vec<(usize, String)>,
 }
 
-/// The route that was taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
-    /// Its place in the file, from 0.
-    pub route: usize,
-    /// What it answers: hosts, path, methods.
-    pub fits: String,
-    /// What it asks of a caller.
-    pub policy: String,
-    /// Where the request goes, with the path as it is forwarded; `None` where nobody may pass.
-    pub upstream: Option<String>,
-}
-
 impl Table {
     /// What [`Self::find`] decides, in words.
-    pub fn explain(&self, host: &str, path: &str, method: &Method) -> Explanation {
-        let found = self.find(host, path, method);
+    pub fn explain(&self, host: &str, path: &str, method: &Method) -> Explanation<'_> {
+        let verdict = self.find(host, path, method);
+        let taken = verdict.as_ref().ok().map(|route| route.index);
         let best = self
             .routes()
             .iter()
@@ -44,17 +28,36 @@ impl Table {
         let others = self
             .routes()
             .iter()
-            .filter(|route| {
-                found
-                    .as_ref()
-                    .map_or(true, |taken| taken.index != route.index)
-            })
+            .filter(|route| taken != Some(route.index))
             .map(|route| (route.index, why_not(route, host, path, method, best)))
             .collect();
-        Explanation {
-            request: format!("{method} {host} {path}"),
-            verdict: found.map(|route| taken(route, path)),
-            others,
+        Explanation { verdict, others }
+    }
+}
+
+impl Route {
+    /// What it answers, in words: path, host, methods.
+    pub fn answered(&self) -> String {
+        let (hosts, methods) = (hosts(self), methods(self));
+        format!("path {}, host {hosts}, methods {methods}", self.path())
+    }
+
+    /// What it asks of a caller, in words.
+    pub fn asked(&self) -> String {
+        if self.policy.deny {
+            return "nobody may pass".to_owned();
+        }
+        let requires = match self.policy.require {
+            Require::None => "everybody may pass; no credential is read",
+            Require::Optional => "everybody may pass; whoever is signed in is named",
+            Require::Login => "callers must be signed in",
+            Require::Phone => "callers must be signed in and have shared a phone number",
+        };
+        let apps: Vec<_> = self.policy.apps.iter().map(AppId::as_str).collect();
+        if apps.is_empty() {
+            requires.to_owned()
+        } else {
+            format!("{requires}; users of {} only", apps.join(" "))
         }
     }
 }
@@ -99,24 +102,6 @@ fn why_not(route: &Route, host: &str, path: &str, method: &Method, best: Option<
     }
 }
 
-fn taken(route: &Route, path: &str) -> Taken {
-    let target = route.to.as_ref().filter(|_| !route.policy.deny);
-    Taken {
-        route: route.index,
-        fits: format!(
-            "path {}, host {}, methods {}",
-            route.path(),
-            hosts(route),
-            methods(route)
-        ),
-        policy: policy(route),
-        upstream: target.map(|target| {
-            let forwarded = route.forward_path(path);
-            format!("http://{}{forwarded}", target.authority())
-        }),
-    }
-}
-
 fn hosts(route: &Route) -> String {
     let names = route.hosts.iter().map(|rule| match rule {
         HostRule::Any => "any".to_owned(),
@@ -132,52 +117,4 @@ fn methods(route: &Route) -> String {
     }
     let names = route.methods.iter().map(Method::as_str);
     names.collect::<Vec<_>>().join(" ")
-}
-
-fn policy(route: &Route) -> String {
-    if route.policy.deny {
-        return "nobody may pass".to_owned();
-    }
-    let requires = match route.policy.require {
-        Require::None => "everybody may pass; no credential is read",
-        Require::Optional => "everybody may pass; whoever is signed in is named",
-        Require::Login => "callers must be signed in",
-        Require::Phone => "callers must be signed in and have shared a phone number",
-    };
-    let apps: Vec<_> = route.policy.apps.iter().map(AppId::as_str).collect();
-    if apps.is_empty() {
-        requires.to_owned()
-    } else {
-        format!("{requires}; apps {}", apps.join(" "))
-    }
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "request   {}", self.request)?;
-        match &self.verdict {
-            Ok(taken) => {
-                writeln!(f, "route     #{}: {}", taken.route + 1, taken.fits)?;
-                writeln!(f, "policy    {}", taken.policy)?;
-                let upstream = taken
-                    .upstream
-                    .as_deref()
-                    .unwrap_or("none: 403 route_denied");
-                writeln!(f, "upstream  {upstream}")?;
-            }
-            Err(Miss::NoRoute) => writeln!(f, "route     none: 404 no_route")?,
-            Err(Miss::UnknownHost) => writeln!(f, "route     none: 421 unknown_host")?,
-            Err(Miss::MethodNotAllowed(allow)) => {
-                let allow = allow.to_str().unwrap_or_default();
-                writeln!(
-                    f,
-                    "route     none: 405 method_not_allowed, allowed are {allow}"
-                )?;
-            }
-        }
-        for (index, why) in &self.others {
-            writeln!(f, "not #{:<5} {why}", index + 1)?;
-        }
-        Ok(())
-    }
 }

@@ -116,10 +116,13 @@ impl Route {
         }
     }
 
-    /// The path that is forwarded for the normal path `path`: `strip` taken off, the path of `to`
-    /// put first. It is normal again, and borrowed where nothing is put first.
+    /// The path that is forwarded for the normal path `path` of this route: `strip` taken off, the
+    /// path of `to` put first. It is normal again, and borrowed where nothing is put first.
     pub fn forward_path<'a>(&self, path: &'a str) -> Cow<'a, str> {
-        let rest = self.stripped(path).unwrap_or(path);
+        let rest = match &self.strip {
+            Some(strip) => behind(path, strip.segments),
+            None => path,
+        };
         let base = self.to.as_ref().map_or("", Target::base);
         match (base, rest) {
             ("", "") => Cow::Borrowed("/"),
@@ -128,14 +131,9 @@ impl Route {
         }
     }
 
-    /// `X-Forwarded-Prefix` for `path`: what was stripped, if something was.
-    pub fn forwarded_prefix(&self, path: &str) -> Option<HeaderValue> {
-        self.stripped(path)?;
+    /// `X-Forwarded-Prefix`: what is stripped, if something is.
+    pub fn forwarded_prefix(&self) -> Option<HeaderValue> {
         self.strip.as_ref().map(|strip| strip.header.clone())
-    }
-
-    fn stripped<'a>(&self, path: &'a str) -> Option<&'a str> {
-        path::after_prefix(path, &self.strip.as_ref()?.prefix)
     }
 
     pub(super) fn answers(&self, method: &Method) -> bool {
@@ -145,6 +143,12 @@ impl Route {
             self.methods.contains(method)
         }
     }
+}
+
+/// What follows the first `segments` segments of `path`: nothing or a text that begins with `/`.
+fn behind(path: &str, segments: usize) -> &str {
+    let end = path.match_indices('/').nth(segments);
+    end.and_then(|(at, _)| path.get(at..)).unwrap_or_default()
 }
 
 /// A host as a route names it.
@@ -158,7 +162,9 @@ pub(super) enum HostRule {
 
 #[derive(Debug)]
 pub(super) struct Strip {
-    pub(super) prefix: Box<str>,
+    /// How many segments come off: the path of the route begins with them, however they are escaped.
+    pub(super) segments: usize,
+    /// The same as `X-Forwarded-Prefix`.
     pub(super) header: HeaderValue,
 }
 

@@ -115,7 +115,7 @@ async fn what_a_request_carries_is_not_shown() {
     let carrier = Carrier::new(HeaderName::from_static("authorization"), None);
     let mut headers = HeaderMap::new();
     headers.insert("authorization", HeaderValue::from_str(&bearer).unwrap());
-    discreet(&Credential::from_header(bearer.as_bytes()));
+    discreet(&Credential::from_text(signed_in.token.as_bytes()));
     discreet(&carrier.find(&headers).unwrap());
 
     let uri: Uri = format!("/a/{PHONE}?code={KEY}").parse().unwrap();
@@ -137,8 +137,8 @@ async fn what_a_request_carries_is_not_shown() {
     discreet(&client);
     let apps = vec![person().appid];
     let settings = endpoint::Config::default();
-    let endpoints = Endpoints::new(settings, apps, sessions, client, carrier);
-    let endpoint = endpoints.route(&Method::POST, "/wxgate/userinfo").unwrap();
+    let endpoints = Endpoints::new(&settings, apps, sessions, client, carrier);
+    let endpoint = endpoint::route("/wxgate", &Method::POST, "/wxgate/userinfo").unwrap();
     let mut request = Request::new(());
     *request.headers_mut() = headers;
     *request.uri_mut() = uri;

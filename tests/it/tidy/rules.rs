@@ -21,6 +21,7 @@ const FLOORS: &[&[&str]] = &[
 const MOCK_USES: &[&str] = &[
     "src/auth",
     "src/setting",
+    "src/wechat/address",
     "src/wechat/decrypt",
     "src/wechat/errcode",
 ];
@@ -36,6 +37,7 @@ const PURE: &[&str] = &[
     "src/proxy/host",
     "src/proxy/limits",
     "src/proxy/path",
+    "src/proxy/prefix",
     "src/proxy/retry",
     "src/proxy/route",
     "src/proxy/trace",
@@ -43,6 +45,7 @@ const PURE: &[&str] = &[
     "src/session/user",
     "src/upstream/balance",
     "src/upstream/frame",
+    "src/wechat/address",
     "src/wechat/decrypt",
     "src/wechat/errcode",
 ];

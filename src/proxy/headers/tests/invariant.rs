@@ -56,7 +56,7 @@ proptest! {
             ..Names::default()
         };
         let odd: Vec<_> = listed.iter().map(|name| HeaderName::from_bytes(name.as_bytes()).unwrap()).collect();
-        let rules = Rules::new(&names, &odd, &header::AUTHORIZATION, "");
+        let rules = Rules::new(&names, &odd, &super::bearer());
         let mut headers = HeaderMap::new();
         for (name, value) in &sent {
             headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());

@@ -1,0 +1,115 @@
+//! Where a request goes by its head alone: the same for one that came in and for `wxgate explain`.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
+
+use crate::config::Config;
+use crate::endpoint::{self, Endpoint};
+use crate::error::{Code, Problem};
+use crate::proxy::host::{self, Host};
+use crate::proxy::{self, HeadLimits, path};
+
+/// The methods that a route can answer: what `Allow` says to CONNECT and TRACE.
+const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
+
+/// The port that a client leaves out.
+const DEFAULT_PORT: u16 = 80;
+
+/// What decides between our own endpoints, the routes, and a refusal.
+#[derive(Debug, Clone)]
+pub struct Crossing {
+    head: HeadLimits,
+    prefix: String,
+}
+
+/// Where a request goes.
+#[derive(Debug)]
+pub enum Way<'a> {
+    /// To an endpoint of ours; the host is missing where a probe may leave it out.
+    Own(Endpoint, Option<Host<'a>>),
+    /// To the routes, for this host and normal path.
+    Routes(Host<'a>, Cow<'a, str>),
+}
+
+/// The parts of a head that a [`Way`] points into. They are copies, so that the request can go on.
+#[derive(Debug)]
+pub struct Sign {
+    uri: Uri,
+    line: Result<HeaderValue, host::Refused>,
+}
+
+impl Sign {
+    /// The parts of `request`.
+    pub fn of<B>(request: &Request<B>) -> Self {
+        Self {
+            uri: request.uri().clone(),
+            line: host::line(request.headers()).cloned(),
+        }
+    }
+}
+
+impl Crossing {
+    /// The crossing of a config that was loaded.
+    pub fn new(config: &Config) -> Self {
+        let limits = &config.limits;
+        Self {
+            head: HeadLimits {
+                uri: limits.uri,
+                headers: limits.headers,
+                count: limits.header_count,
+            },
+            prefix: config.endpoints.prefix.clone(),
+        }
+    }
+
+    /// The way of `request`, whose `sign` was taken before, or why it has none.
+    pub fn way<'a, B>(&self, request: &Request<B>, sign: &'a Sign) -> Result<Way<'a>, Problem> {
+        let refuse = |error: proxy::Error| Problem::from(&error);
+        let method = request.method();
+        if matches!(*method, Method::CONNECT | Method::TRACE) {
+            let allow = HeaderValue::from_static(METHODS);
+            let detail = "this method is never forwarded";
+            return Err(Problem::new(Code::MethodNotAllowed, detail).allow(allow));
+        }
+        if is_coded_oddly(request.headers()) {
+            let detail = "the only transfer coding that is taken is one `chunked`";
+            return Err(Problem::new(Code::BadRequest, detail).closing());
+        }
+        self.head.check(request).map_err(refuse)?;
+        let path = path::normalise(sign.uri.path()).map_err(|refused| refuse(refused.into()))?;
+        let endpoint = endpoint::route(&self.prefix, method, &path)
+            .transpose()
+            .map_err(|error| Problem::from(&error))?;
+        if let Some(endpoint) = endpoint
+            && needs_no_host(request.version(), request.headers(), endpoint)
+        {
+            return Ok(Way::Own(endpoint, None));
+        }
+        let host = sign
+            .line
+            .as_ref()
+            .map_err(|refused| *refused)
+            .and_then(|line| host::of(&sign.uri, line, DEFAULT_PORT))
+            .map_err(|refused| refuse(refused.into()))?;
+        Ok(match endpoint {
+            Some(endpoint) => Way::Own(endpoint, Some(host)),
+            None => Way::Routes(host, path),
+        })
+    }
+}
+
+/// Whether two readers may see different ends of this message, or something else in it (R5). hyper
+/// closes after lengths beside a coding, and lets us see no second length.
+fn is_coded_oddly(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let odd = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"chunked");
+    codings.next().is_some_and(odd) || codings.next().is_some()
+}
+
+/// Whether a request may come without `Host`: cloud load balancers probe like that.
+fn needs_no_host(version: Version, headers: &HeaderMap, endpoint: Endpoint) -> bool {
+    endpoint == Endpoint::Health
+        && version == Version::HTTP_10
+        && !headers.contains_key(header::HOST)
+}
