@@ -13,6 +13,7 @@ pub mod retry;
 pub mod route;
 pub mod trace;
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -182,7 +183,7 @@ impl Proxy {
         let Some(token) = Token::parse(credential) else {
             return Ok(None);
         };
-        let found = self.sessions.find(&self.near, &token, context.now).await?;
+        let found = Box::pin(self.sessions.find(&self.near, &token, context.now)).await?;
         if let Some(session) = &found {
             context.remembered.remember(&token, Arc::clone(session));
         }
@@ -227,7 +228,7 @@ impl Proxy {
             }),
             host: context.host.header(),
             prefix: route.forwarded_prefix(),
-            request_id: context.request_id.clone(),
+            request_id: context.request_id.header(),
             random: context.random,
         };
         self.rules.inject(&mut head.headers, permit, forwarded);
@@ -254,43 +255,60 @@ impl Proxy {
             .flatten()
             .ok_or(Error::NoRoute)?;
         self.budget.earn();
-        let link = self.upstreams.link(server).await?;
-        trail.upstream = Some(link.address());
-        let spare = link.is_reused().then(|| request::spare(&request)).flatten();
-        let fault = request.body().fault();
-        let failure = match self.send(link, server, request).await {
-            Ok(answer) => return Ok(answer),
-            Err(failure) => failure,
+        let link = match self.upstreams.take(server) {
+            Some(link) => link,
+            None => Box::pin(self.upstreams.connect(server)).await?,
         };
+        trail.upstream = Some(link.address());
+        let fault = request.body().fault();
+        let keeps = link.is_reused() && request::may_be_repeated(&request);
+        match self.send(link, server, request, keeps).await {
+            Ok(answer) => Ok(answer),
+            Err(failure) => Box::pin(self.repeat(failure, fault, server, trail)).await,
+        }
+    }
+
+    /// Makes the second try of a request that failed, or says why it failed.
+    async fn repeat(
+        &self,
+        failure: upstream::Failure<Outgoing>,
+        fault: Option<Rc<Cell<Option<Fault>>>>,
+        server: ServerId,
+        trail: &mut Trail,
+    ) -> Result<Response<upstream::Answer<Outgoing>>, Error> {
         if let Some(fault) = fault.and_then(|fault| fault.get()) {
             return Err(Error::Body(fault));
         }
         let broken = matches!(failure.error, upstream::Error::Broken(_));
-        let again = match (failure.unsent, spare) {
+        let again = match failure.unsent {
             // Nothing reached the upstream: it was the connection that had died.
-            (Some(unsent), _) => Some(unsent),
-            (None, Some(spare)) if broken && !failure.heard && self.budget.spend() => Some(spare),
-            _ => None,
+            Some(unsent) => Some(unsent),
+            None if broken && !failure.heard => {
+                request::reread(&failure.written).filter(|_| self.budget.spend())
+            }
+            None => None,
         };
         let Some(request) = again else {
             return Err(Error::Upstream(failure.error));
         };
         let link = self.upstreams.connect(server).await?;
         trail.upstream = Some(link.address());
-        self.send(link, server, request)
+        self.send(link, server, request, false)
             .await
             .map_err(|failure| Error::Upstream(failure.error))
     }
 
-    async fn send(
+    fn send(
         &self,
         link: upstream::Link<Outgoing>,
         server: ServerId,
         mut request: Request<Outgoing>,
-    ) -> Result<Response<upstream::Answer<Outgoing>>, upstream::Failure<Outgoing>> {
+        keeps: bool,
+    ) -> impl Future<Output = Result<Response<upstream::Answer<Outgoing>>, upstream::Failure<Outgoing>>>
+    {
         let body = request.body_mut();
         body.postpones(link.deadline(), self.bearing.response);
-        self.upstreams.send(link, server, request).await
+        self.upstreams.send(link, server, request, keeps)
     }
 
     /// The answer as the client gets it.

@@ -4,11 +4,11 @@
 //! sent on inside its own task, so nothing is handed from thread to thread or task to task.
 
 mod answer;
+mod io;
 mod link;
 mod pool;
 mod resolve;
 
-use std::io;
 use std::time::Duration;
 
 pub use self::answer::Answer;
@@ -37,7 +37,7 @@ pub enum Error {
     Unresolved(String),
     /// No address of the server takes connections.
     #[error("cannot connect to {0}: {1}")]
-    Unreachable(String, #[source] io::Error),
+    Unreachable(String, #[source] std::io::Error),
     /// It did not answer within `timeouts.response`.
     #[error("no answer in time")]
     Late,

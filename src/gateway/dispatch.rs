@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 
 use crate::error::{self, Code, Problem};
 use crate::gateway::answer::{Content, Leaving, Line};
@@ -13,9 +13,13 @@ use crate::gateway::way::{Sign, Way};
 use crate::listener::{Arrival, Peer, RequestBody};
 use crate::proxy::client_address::{self, Trust};
 use crate::proxy::host::Host;
-use crate::proxy::{Context, Trail, trace};
+use crate::proxy::trace::RequestId;
+use crate::proxy::{Context, Trail};
 use crate::session::Remembered;
 use crate::telemetry::access_log::Record;
+
+/// What a client is told of a bug of ours.
+const PANICKED: &str = "the gateway failed; the log has more";
 
 /// What is kept for all requests of one connection.
 pub(super) struct Client {
@@ -35,14 +39,18 @@ impl Client {
 impl Site {
     /// The answer to what came in.
     pub(super) async fn answer(&self, arrival: Arrival, client: &Client) -> Response<Leaving> {
-        let id = trace::request_id(&self.lots.draw());
-        let mut line = self.begin_line(&arrival, client, &id);
+        let id = RequestId::new(&self.lots.draw());
+        let mut line = self.begin_line(&arrival, client, id);
         let mut trail = Trail::default();
         let answer = match arrival {
             Arrival::Request(request) => {
-                self.answer_request(request, client, &id, &mut trail).await
+                match guard::unpanicking(self.handle(request, client, id, &mut trail)).await {
+                    Some(Ok(answer)) => answer,
+                    Some(Err(problem)) => refuse(&problem, id, &mut trail),
+                    None => refuse(&Problem::new(Code::Internal, PANICKED), id, &mut trail),
+                }
             }
-            Arrival::Refusal(refusal) => refuse(&refusal.into(), &id, &mut trail),
+            Arrival::Refusal(refusal) => refuse(&refusal.into(), id, &mut trail),
         };
         if let Some(line) = &mut line {
             line.fill(trail, answer.status());
@@ -50,12 +58,7 @@ impl Site {
         answer.map(|content| Leaving::new(content, line))
     }
 
-    fn begin_line(
-        &self,
-        arrival: &Arrival,
-        client: &Client,
-        id: &HeaderValue,
-    ) -> Option<Box<Line>> {
+    fn begin_line(&self, arrival: &Arrival, client: &Client, id: RequestId) -> Option<Box<Line>> {
         let entry = self.log.as_ref()?.clone();
         let (at, address) = (SystemTime::now(), client.peer.address());
         let record = match arrival {
@@ -65,43 +68,25 @@ impl Site {
                 request.method(),
                 request.uri(),
                 request.headers(),
-                id,
+                id.as_str(),
             ),
-            Arrival::Refusal(_) => Record::without_head(at, address, id),
+            Arrival::Refusal(_) => Record::without_head(at, address, id.as_str()),
         };
         Some(Box::new(Line::new(record, entry)))
-    }
-
-    async fn answer_request(
-        &self,
-        request: Request<RequestBody>,
-        client: &Client,
-        id: &HeaderValue,
-        trail: &mut Trail,
-    ) -> Response<Content> {
-        match guard::unpanicking(self.handle(request, client, id, trail)).await {
-            Some(Ok(answer)) => answer,
-            Some(Err(problem)) => refuse(&problem, id, trail),
-            None => refuse(
-                &Problem::new(Code::Internal, "the gateway failed; the log has more"),
-                id,
-                trail,
-            ),
-        }
     }
 
     async fn handle(
         &self,
         request: Request<RequestBody>,
         client: &Client,
-        id: &HeaderValue,
+        id: RequestId,
         trail: &mut Trail,
     ) -> Result<Response<Content>, Problem> {
         let sign = Sign::of(&request);
         let (host, path) = match self.crossing.way(&request, &sign)? {
             Way::Own(endpoint, host) => {
                 let host = host.as_ref().map_or("", Host::as_str);
-                return self.answer_own(request, endpoint, host).await;
+                return Box::pin(self.answer_own(request, endpoint, host)).await;
             }
             Way::Routes(host, path) => (host, path),
         };
@@ -128,7 +113,7 @@ fn problem(error: &crate::proxy::Error) -> Problem {
     error.into()
 }
 
-fn refuse(problem: &Problem, id: &HeaderValue, trail: &mut Trail) -> Response<Content> {
+fn refuse(problem: &Problem, id: RequestId, trail: &mut Trail) -> Response<Content> {
     trail.code = Some(problem.code().word());
-    error::answer(problem, id.to_str().unwrap_or_default()).map(Content::own)
+    error::answer(problem, id.as_str()).map(Content::own)
 }

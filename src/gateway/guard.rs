@@ -1,22 +1,37 @@
 //! One request's panic is a 500 and a log line; the worker and its other connections live on (R28).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// A future that comes to `None` where its work panics.
+    pub(super) struct Unpanicking<F> {
+        #[pin]
+        work: F,
+    }
+}
 
 /// What `work` comes to, or `None` where it panicked. The panic itself is logged by the process's
 /// panic hook.
-pub(super) async fn unpanicking<T>(work: impl Future<Output = T>) -> Option<T> {
-    let mut work = pin!(work);
-    std::future::poll_fn(|cx| {
-        // SECURITY: the future is never polled again after a panic, so nothing half-done is seen.
-        match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(done)) => Poll::Ready(Some(done)),
+pub(super) fn unpanicking<F: Future>(work: F) -> Unpanicking<F> {
+    // A struct, not an `async fn`, which would keep the work twice: as argument and pinned.
+    Unpanicking { work }
+}
+
+impl<F: Future> Future for Unpanicking<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let work = self.project().work;
+        // SECURITY: the work is never polled again after a panic, so nothing half-done is seen.
+        match catch_unwind(AssertUnwindSafe(|| work.poll(cx))) {
+            Ok(poll) => poll.map(Some),
             Err(_) => Poll::Ready(None),
         }
-    })
-    .await
+    }
 }
 
 #[cfg(test)]

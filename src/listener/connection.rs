@@ -26,7 +26,7 @@ use tokio::net::TcpStream;
 
 use self::body::Exchange;
 pub use self::body::RequestBody;
-use self::io::Io;
+use self::io::{Desk, Io};
 use self::state::{Phase, State};
 use crate::deadline::Wheel;
 use crate::listener::{Arrival, Refusal, Timeouts, closing, parking};
@@ -37,6 +37,7 @@ pub(super) struct Worker {
     pub(super) timeouts: Rc<Timeouts>,
     pub(super) http: http1::Builder,
     pub(super) draining: Cell<bool>,
+    pub(super) desk: Desk,
 }
 
 /// Why hyper's part of a connection's life is over.
@@ -62,7 +63,7 @@ where
     let handler = Rc::new(handler);
     let state = State::new(&worker.wheel, &worker.timeouts);
     state.rest();
-    let mut io = Io::new(stream, Rc::clone(&state));
+    let mut io = Io::new(stream, Rc::clone(&state), &worker.desk);
     loop {
         let (turn, mut parts) = converse(io, &worker, &state, &handler).await;
         match turn {

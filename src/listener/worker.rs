@@ -107,6 +107,7 @@ where
             timeouts: Rc::new(timeouts.clone()),
             http: http(limits),
             draining: Cell::new(false),
+            desk: Rc::default(),
         });
         let connect = Rc::new(setup(&worker.wheel));
         let ticking = tokio::task::spawn_local(tick(worker.wheel.clone()));
@@ -187,7 +188,7 @@ async fn accept<C, S, F, B>(
             let state = State::new(&worker.wheel, &worker.timeouts);
             let answer = Box::pin(handler(Arrival::Refusal(Refusal::Overloaded))).await;
             Box::pin(closing::refuse(
-                Io::new(stream, Rc::clone(&state)),
+                Io::new(stream, Rc::clone(&state), &worker.desk),
                 &state,
                 answer,
             ))

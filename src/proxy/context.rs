@@ -4,11 +4,10 @@ use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-use http::HeaderValue;
-
 use crate::auth::{OpenId, UnixSeconds};
 use crate::proxy::client_address::Peer;
 use crate::proxy::host::Host;
+use crate::proxy::trace::RequestId;
 use crate::session::Remembered;
 
 /// What a log line tells of a request beside its head.
@@ -37,7 +36,7 @@ pub struct Context<'a> {
     /// The last credential of the connection.
     pub remembered: &'a Remembered,
     /// The id of the request.
-    pub request_id: &'a HeaderValue,
+    pub request_id: RequestId,
     /// For a trace that starts here.
     pub random: [u8; 24],
     /// Its host.

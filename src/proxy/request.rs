@@ -1,8 +1,8 @@
-//! The request line and the framing that we write, and a second copy of a request for a second try.
+//! The request line and the framing that we write, and a request read back for a second try.
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 
 use crate::proxy::body::Outgoing;
 use crate::proxy::{path, retry};
@@ -24,16 +24,28 @@ pub(super) fn frame(headers: &mut HeaderMap, method: &Method, body: &Outgoing) {
     }
 }
 
-/// A second copy of `request`, if it may be repeated.
-pub(super) fn spare(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
-    let has_body = !request.body().is_empty();
-    retry::is_repeatable(request.method(), has_body).then(|| {
-        let mut copy = Request::new(Outgoing::Empty);
-        *copy.method_mut() = request.method().clone();
-        *copy.uri_mut() = request.uri().clone();
-        *copy.headers_mut() = request.headers().clone();
-        copy
-    })
+/// Whether `request` may be sent a second time should a reused connection die under it.
+pub(super) fn may_be_repeated(request: &Request<Outgoing>) -> bool {
+    retry::is_repeatable(request.method(), !request.body().is_empty())
+}
+
+/// A request without a body, out of the bytes that were written for it. To read them back once in a
+/// while costs less than to copy each request beforehand.
+pub(super) fn reread(written: &[u8]) -> Option<Request<Outgoing>> {
+    let mut lines = [httparse::EMPTY_HEADER; 256];
+    let mut read = httparse::Request::new(&mut lines);
+    if !read.parse(written).ok()?.is_complete() {
+        return None;
+    }
+    let mut request = Request::new(Outgoing::Empty);
+    *request.method_mut() = read.method?.parse().ok()?;
+    *request.uri_mut() = read.path?.parse().ok()?;
+    for line in read.headers.iter() {
+        let name = HeaderName::from_bytes(line.name.as_bytes()).ok()?;
+        let value = HeaderValue::from_bytes(line.value).ok()?;
+        request.headers_mut().append(name, value);
+    }
+    Some(request)
 }
 
 /// The target in origin form: `path` and the query of `uri`, which takes no part in routing.

@@ -17,11 +17,27 @@ pub fn join_or_start(headers: &mut HeaderMap, random: &[u8; 24]) {
     headers.insert(TRACEPARENT.clone(), start(random));
 }
 
-/// A name for a request: `random` in 32 hexadecimal digits.
-pub fn request_id(random: &[u8; 16]) -> HeaderValue {
-    let mut text = [0; 32];
-    write_hex(&mut text, random);
-    value(&text)
+/// A name for a request: 32 hexadecimal digits.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestId([u8; 32]);
+
+impl RequestId {
+    /// `random` in digits.
+    pub fn new(random: &[u8; 16]) -> Self {
+        let mut text = [0; 32];
+        write_hex(&mut text, random);
+        Self(text)
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The digits for `X-Request-Id`.
+    pub fn header(&self) -> HeaderValue {
+        value(&self.0)
+    }
 }
 
 fn start(random: &[u8; 24]) -> HeaderValue {
@@ -118,6 +134,6 @@ mod tests {
         for byte in 0..=255 {
             assert!(is_sound(start(&[byte; 24]).as_bytes()), "{byte}");
         }
-        assert_eq!(request_id(&[0x0f; 16]), "0f".repeat(16));
+        assert_eq!(RequestId::new(&[0x0f; 16]).header(), "0f".repeat(16));
     }
 }

@@ -37,13 +37,15 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     /// Sends `request` on `link`, which leads to `server`, and waits for the head of the answer.
+    /// `keeps` asks for [`Failure::written`].
     pub async fn send(
         self: &Rc<Self>,
         link: Link<B>,
         server: ServerId,
         request: Request<B>,
+        keeps: bool,
     ) -> Result<Response<Answer<B>>, Failure<B>> {
-        let (link, answer) = link.exchange(request).await?;
+        let (link, answer) = link.exchange(request, keeps).await?;
         Ok(answer.map(|incoming| Answer {
             incoming,
             link: Some(link),

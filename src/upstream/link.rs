@@ -1,11 +1,9 @@
 //! One connection to an upstream, and the one exchange that may be under way on it.
 
-use std::cell::Cell;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -14,10 +12,10 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::deadline::{Timer, Wheel};
+use crate::upstream::io::{Io, Ledger};
 use crate::upstream::{Error, Patience};
 
 /// The most bytes that hyper keeps of one direction of a connection, and so the largest head of an
@@ -33,7 +31,7 @@ where
     connection: Pin<Box<Connection<TokioIo<Io>, B>>>,
     /// The connection has ended; what it brought may still be unread.
     ended: bool,
-    heard: Rc<Cell<bool>>,
+    ledger: Rc<Ledger>,
     timer: Rc<Timer>,
     address: SocketAddr,
     patience: Patience,
@@ -48,22 +46,25 @@ pub struct Failure<B> {
     pub unsent: Option<Request<B>>,
     /// Whether any byte of an answer had come.
     pub heard: bool,
+    /// The request as it was written, where that was asked for.
+    pub written: Vec<u8>,
 }
 
 impl<B> Failure<B> {
-    fn of(error: Error, heard: bool) -> Self {
+    fn of(error: Error, ledger: &Ledger) -> Self {
         Self {
             error,
             unsent: None,
-            heard,
+            heard: ledger.heard(),
+            written: ledger.request(),
         }
     }
 
-    fn told(mut failed: TrySendError<Request<B>>, heard: bool) -> Self {
+    fn told(mut failed: TrySendError<Request<B>>, ledger: &Ledger) -> Self {
+        let unsent = failed.take_message();
         Self {
-            unsent: failed.take_message(),
-            error: failed.into_error().into(),
-            heard,
+            unsent,
+            ..Self::of(failed.into_error().into(), ledger)
         }
     }
 }
@@ -79,11 +80,8 @@ where
         patience: Patience,
         wheel: &Wheel,
     ) -> Result<Self, Error> {
-        let heard = Rc::new(Cell::new(false));
-        let io = Io {
-            stream,
-            heard: Rc::clone(&heard),
-        };
+        let ledger = Rc::new(Ledger::default());
+        let io = Io::new(stream, Rc::clone(&ledger));
         let (send, connection) = http1::Builder::new()
             .max_buf_size(BUFFER)
             .handshake(TokioIo::new(io))
@@ -92,7 +90,7 @@ where
             send,
             connection: Box::pin(connection),
             ended: false,
-            heard,
+            ledger,
             timer: Rc::new(wheel.timer()),
             address,
             patience,
@@ -115,12 +113,14 @@ where
         Rc::clone(&self.timer)
     }
 
-    /// Sends `request` and waits for the head of the answer.
+    /// Sends `request` and waits for the head of the answer. `keeps` asks for the request's bytes to
+    /// be kept for a failure.
     pub(super) async fn exchange(
         mut self,
         request: Request<B>,
+        keeps: bool,
     ) -> Result<(Self, Response<Incoming>), Failure<B>> {
-        self.heard.set(false);
+        self.ledger.begin(keeps);
         self.timer.set(self.patience.response);
         let mut answer = pin!(self.send.try_send_request(request));
         let result = std::future::poll_fn(|cx| {
@@ -137,22 +137,22 @@ where
         })
         .await;
         self.timer.clear();
-        let heard = self.heard.get();
+        let ledger = Rc::clone(&self.ledger);
         match result {
             Some(Ok(answer)) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                Err(Failure::of(Error::Switched, heard))
+                Err(Failure::of(Error::Switched, &ledger))
             }
             Some(Ok(answer)) => Ok((self, answer)),
-            Some(Err(failed)) => Err(Failure::told(failed, heard)),
+            Some(Err(failed)) => Err(Failure::told(failed, &ledger)),
             None if self.ended => {
                 // It ended before it took the request; who lets go of it gets the request back.
                 drop(self);
                 Err(match answer.await {
-                    Err(failed) => Failure::told(failed, heard),
-                    Ok(_) => Failure::of(Error::Late, heard),
+                    Err(failed) => Failure::told(failed, &ledger),
+                    Ok(_) => Failure::of(Error::Late, &ledger),
                 })
             }
-            None => Err(Failure::of(Error::Late, heard)),
+            None => Err(Failure::of(Error::Late, &ledger)),
         }
     }
 
@@ -183,57 +183,5 @@ where
         self.bring_on(&mut Context::from_waker(Waker::noop()));
         self.reused = true;
         (!self.ended && self.send.is_ready()).then_some(self)
-    }
-}
-
-/// The bytes between hyper and the upstream; knows whether any byte of an answer has come.
-struct Io {
-    stream: TcpStream,
-    heard: Rc<Cell<bool>>,
-}
-
-impl AsyncRead for Io {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let io = self.get_mut();
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut io.stream).poll_read(cx, buffer))?;
-        if buffer.filled().len() > before {
-            io.heard.set(true);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Io {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }

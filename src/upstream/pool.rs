@@ -54,14 +54,6 @@ where
         })
     }
 
-    /// A connection to `server`: the one that became idle last, or a new one.
-    pub async fn link(&self, server: ServerId) -> Result<Link<B>, Error> {
-        match self.take(server) {
-            Some(link) => Ok(link),
-            None => self.connect(server).await,
-        }
-    }
-
     /// A new connection to `server`. Its addresses are tried in turn, each for `timeouts.connect`.
     pub async fn connect(&self, server: ServerId) -> Result<Link<B>, Error> {
         let addresses = self.servers.addresses(server);
@@ -90,7 +82,8 @@ where
         Ok(stream)
     }
 
-    fn take(&self, server: ServerId) -> Option<Link<B>> {
+    /// The connection to `server` that became idle last, if there is one.
+    pub fn take(&self, server: ServerId) -> Option<Link<B>> {
         self.idle
             .borrow_mut()
             .get_mut(server.0)?

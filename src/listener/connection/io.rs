@@ -3,6 +3,7 @@
 //! It tells the connection's [`State`] what was heard, written and flushed. Strict framing belongs
 //! here: the bytes that were read are in sight before hyper has them.
 
+use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,20 +15,29 @@ use tokio::net::TcpStream;
 
 use crate::listener::connection::state::State;
 
+/// Slices that are shorter than this together are written as one: the copy costs less than what the
+/// kernel does for a list.
+const SHORT: usize = 4096;
+
+/// Room to put slices together, shared by the connections of a worker.
+pub(in crate::listener) type Desk = Rc<RefCell<Vec<u8>>>;
+
 /// The bytes of one connection, between the socket and hyper.
 pub(in crate::listener) struct Io {
     stream: TcpStream,
     /// Bytes that were read before hyper was there to take them.
     prefix: Bytes,
     state: Rc<State>,
+    desk: Desk,
 }
 
 impl Io {
-    pub(in crate::listener) fn new(stream: TcpStream, state: Rc<State>) -> Self {
+    pub(in crate::listener) fn new(stream: TcpStream, state: Rc<State>, desk: &Desk) -> Self {
         Self {
             stream,
             prefix: Bytes::new(),
             state,
+            desk: Rc::clone(desk),
         }
     }
 
@@ -85,8 +95,20 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [one] = slices {
+            return self.poll_write(cx, one);
+        }
         let io = self.get_mut();
-        let written = Pin::new(&mut io.stream).poll_write_vectored(cx, slices);
+        let written = if slices.iter().map(|slice| slice.len()).sum::<usize>() <= SHORT {
+            let mut desk = io.desk.borrow_mut();
+            desk.clear();
+            for slice in slices {
+                desk.extend_from_slice(slice);
+            }
+            Pin::new(&mut io.stream).poll_write(cx, &desk)
+        } else {
+            Pin::new(&mut io.stream).poll_write_vectored(cx, slices)
+        };
         io.state.wrote(written.is_ready());
         written
     }

@@ -46,7 +46,7 @@ impl Record {
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
-        request_id: &HeaderValue,
+        request_id: &str,
     ) -> Self {
         let line = |name| headers.get(name).map_or(&[][..], HeaderValue::as_bytes);
         let query = uri.query().unwrap_or_default();
@@ -63,7 +63,7 @@ impl Record {
     }
 
     /// The record of what never became a request.
-    pub fn without_head(at: SystemTime, client: IpAddr, request_id: &HeaderValue) -> Self {
+    pub fn without_head(at: SystemTime, client: IpAddr, request_id: &str) -> Self {
         Self::of(at, client, [b"", b"", b"", b"", request_id.as_bytes()])
     }
 

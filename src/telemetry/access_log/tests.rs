@@ -33,9 +33,9 @@ fn record(uri: &str, user_agent: &[u8]) -> Record {
     );
     let at = UNIX_EPOCH + Duration::from_millis(1_735_689_600_010);
     let uri: Uri = uri.parse().unwrap();
-    let id = HeaderValue::from_static("id-1");
+    let id = "id-1";
     let client = [192, 0, 2, 1].into();
-    Record::begin(at, client, &Method::GET, &uri, &headers, &id)
+    Record::begin(at, client, &Method::GET, &uri, &headers, id)
 }
 
 fn written(format: Format, openid: OpenIdAs, record: Record) -> String {
@@ -95,8 +95,8 @@ fn a_line_of_text_is_one_line_whatever_the_client_sent() {
 
 #[test]
 fn what_never_became_a_request_has_a_line() {
-    let id = HeaderValue::from_static("id-2");
-    let mut record = Record::without_head(UNIX_EPOCH, [192, 0, 2, 1].into(), &id);
+    let id = "id-2";
+    let mut record = Record::without_head(UNIX_EPOCH, [192, 0, 2, 1].into(), id);
     record.status = 408;
     record.code = Some("request_timeout");
     let text = written(Format::Json, OpenIdAs::Digest, record);

@@ -120,14 +120,14 @@ async fn what_a_request_carries_is_not_shown() {
 
     let uri: Uri = format!("/a/{PHONE}?code={KEY}").parse().unwrap();
     let address = [127, 0, 0, 1].into();
-    let id = HeaderValue::from_static("id");
+    let id = "id";
     let mut record = Record::begin(
         SystemTime::now(),
         address,
         &Method::POST,
         &uri,
         &headers,
-        &id,
+        id,
     );
     record.openid = Some(person().openid.header());
     discreet(&record);
