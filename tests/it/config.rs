@@ -349,3 +349,45 @@ fn a_cookie_is_kept_to_its_host() {
     assert_eq!(cookie("__Host-wxgate").as_deref(), Some("__Host-wxgate"));
     assert_eq!(cookie(""), None);
 }
+
+#[test]
+fn a_gateway_starts_with_whatever_is_called_good() {
+    let config = r#"
+listen = ["127.0.0.1:0"]
+[admin]
+listen = ""
+[log]
+access = false
+[wechat]
+api = ["https://api.weixin.qq.com/", "http://[::1]:1"]
+proxy = "socks5h://proxy:1080"
+[session]
+cookie = "__Host-me"
+header = "X-Session"
+[endpoints]
+prefix = "/%77x/"
+[identity]
+unionid = ""
+[limits]
+header_names = ["x_trace"]
+[[app]]
+appid = "wx0123456789abcdef"
+secret = { env = "WX_SECRET" }
+[[route]]
+path = "/"
+to = "http://127.0.0.1:3000/a%2Bb/"
+[[route]]
+host = ["*.Example.com.", "[::0:1]"]
+path = "/文/%40me/"
+strip = "/文"
+to = "http://[::1]:3000"
+[[route]]
+path = "/old"
+deny = true
+to = ""
+"#;
+    let config = load(config);
+    assert_eq!(config.endpoints.prefix, "/wx");
+    let gateway = wxgate::gateway::Gateway::start(&config).unwrap();
+    assert_eq!(gateway.addresses().len(), 1);
+}
