@@ -7,7 +7,6 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 
 /// SHA-256 of `bytes`.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -33,7 +32,7 @@ pub fn sha1(parts: &[&[u8]]) -> [u8; 20] {
 
 /// Whether `a` and `b` are equal, in a time that tells nothing of where they differ.
 pub fn same(a: &[u8], b: &[u8]) -> bool {
-    a.ct_eq(b).into()
+    constant_time_eq::constant_time_eq(a, b)
 }
 
 /// Lower-case hexadecimal.

@@ -38,21 +38,24 @@ where
 {
     /// Sends `request` on `link`, which leads to `server`, and waits for the head of the answer.
     /// `keeps` asks for [`Failure::written`].
-    pub async fn send(
+    pub fn send(
         self: &Rc<Self>,
         link: Link<B>,
         server: ServerId,
         request: Request<B>,
         keeps: bool,
-    ) -> Result<Response<Answer<B>>, Failure<B>> {
-        let (link, answer) = link.exchange(request, keeps).await?;
-        Ok(answer.map(|incoming| Answer {
-            incoming,
-            link: Some(link),
-            server,
-            pool: Rc::downgrade(self),
-            failed: None,
-        }))
+    ) -> impl Future<Output = Result<Response<Answer<B>>, Failure<B>>> + use<B> {
+        let (pool, exchange) = (Rc::downgrade(self), link.exchange(request, keeps));
+        async move {
+            let (link, answer) = exchange.await?;
+            Ok(answer.map(|incoming| Answer {
+                incoming,
+                link: Some(link),
+                server,
+                pool,
+                failed: None,
+            }))
+        }
     }
 }
 

@@ -115,14 +115,24 @@ where
 
     /// Sends `request` and waits for the head of the answer. `keeps` asks for the request's bytes to
     /// be kept for a failure.
-    pub(super) async fn exchange(
+    ///
+    /// No `async fn`, which would keep the request beside the future that sends it.
+    pub(super) fn exchange(
         mut self,
         request: Request<B>,
         keeps: bool,
-    ) -> Result<(Self, Response<Incoming>), Failure<B>> {
+    ) -> impl Future<Output = Result<(Self, Response<Incoming>), Failure<B>>> {
         self.ledger.begin(keeps);
         self.timer.set(self.patience.response);
-        let mut answer = pin!(self.send.try_send_request(request));
+        let answer = self.send.try_send_request(request);
+        self.wait_for(answer)
+    }
+
+    async fn wait_for(
+        mut self,
+        answer: impl Future<Output = Result<Response<Incoming>, TrySendError<Request<B>>>>,
+    ) -> Result<(Self, Response<Incoming>), Failure<B>> {
+        let mut answer = pin!(answer);
         let result = std::future::poll_fn(|cx| {
             self.bring_on(cx);
             // Only the connection, polled above, can bring the answer on: no waker is needed.

@@ -19,6 +19,7 @@ mod image;
 mod journey;
 mod keep_alive;
 mod logging;
+mod memory;
 mod output;
 mod phone_code;
 mod rows;
