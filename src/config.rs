@@ -124,5 +124,6 @@ impl Config {
         apps::apps(&mut checks, &self.app);
         names::check(&mut checks, &self.identity, &self.session, &self.limits);
         route::check(&mut checks, &self.route, &self.app, &self.endpoints);
+        bounds::circles(&mut checks, &self.route, &self.listen);
     }
 }

@@ -52,7 +52,10 @@ pub(super) fn run(
         _ => text(stdin),
     };
     let triple = read
-        .map_err(|error| format!("cannot read the input: {error}"))
+        .map_err(|error| match input {
+            Some(path) => format!("cannot read {}: {error}", path.display()),
+            None => format!("cannot read standard input: {error}"),
+        })
         .and_then(|text| triple::read(&text))
         .and_then(|triple| Ok((expected(options, &triple)?, triple)));
     let (appid, triple) = match triple {

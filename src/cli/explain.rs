@@ -96,7 +96,13 @@ fn follow(
                 }
             };
             let explanation = table.explain(host.name(), &path, request.method());
-            routed(out, &explanation, &path, config, places)
+            routed(
+                out,
+                &explanation,
+                (&path, request.uri().query()),
+                config,
+                places,
+            )
         }
     }
 }
@@ -104,7 +110,7 @@ fn follow(
 fn routed(
     out: &mut String,
     explanation: &Explanation<'_>,
-    path: &str,
+    (path, query): (&str, Option<&str>),
     config: &Config,
     places: &[String],
 ) -> fmt::Result {
@@ -120,7 +126,7 @@ fn routed(
                 format_args!("{}: {}", name(route.index), route.answered()),
             )?;
             line(out, "policy", route.asked())?;
-            passed(out, route, path, &config.identity)?;
+            passed(out, route, path, query, &config.identity)?;
         }
         Err(miss) => {
             let problem = Problem::from(&proxy::Error::from(miss.clone()));
@@ -134,7 +140,13 @@ fn routed(
 }
 
 /// What becomes of a request that `route` takes.
-fn passed(out: &mut String, route: &Route, path: &str, names: &Names) -> fmt::Result {
+fn passed(
+    out: &mut String,
+    route: &Route,
+    path: &str,
+    query: Option<&str>,
+    names: &Names,
+) -> fmt::Result {
     let Some(target) = route.to.as_ref().filter(|_| !route.policy.deny) else {
         return line(out, "refused", Problem::from(Denial::Denied));
     };
@@ -157,10 +169,11 @@ fn passed(out: &mut String, route: &Route, path: &str, names: &Names) -> fmt::Re
     line(out, "body", format_args!("at most {}", bare(&route.body)))?;
     identity(out, route.policy.require, names)?;
     let forwarded = route.forward_path(path);
+    let query = query.map_or_else(String::new, |query| format!("?{query}"));
     line(
         out,
         "upstream",
-        format_args!("http://{}{forwarded}", target.authority()),
+        format_args!("http://{}{forwarded}{query}", target.authority()),
     )?;
     match route.forwarded_prefix() {
         Some(prefix) => {

@@ -88,9 +88,13 @@ impl Sources {
             let fault = Fault::new("", &Place::Nowhere, message);
             self.report("", vec![if missing { fault.help(BEGIN) } else { fault }])
         })?;
-        String::from_utf8(bytes).map_err(|_| {
-            let message = "this file is not UTF-8 text";
-            self.report("", vec![Fault::new("", &Place::Nowhere, message)])
+        String::from_utf8(bytes).map_err(|error| {
+            // What stands before the first odd byte has the same places in both.
+            let start = error.utf8_error().valid_up_to();
+            let odd = Place::File(start..start + char::REPLACEMENT_CHARACTER.len_utf8());
+            let fault = Fault::new("", &odd, "this file is not UTF-8 text")
+                .help("save it as UTF-8, also where only a comment has other characters");
+            self.report(&String::from_utf8_lossy(error.as_bytes()), vec![fault])
         })
     }
 

@@ -102,13 +102,14 @@ impl Site {
         let answer = self.proxy.serve(request, &context, trail).await;
         answer
             .map(|answer| answer.map(Content::Upstream))
-            .map_err(|error| problem(&error))
+            .map_err(|error| problem(&error, id, trail))
     }
 }
 
-fn problem(error: &crate::proxy::Error) -> Problem {
+fn problem(error: &crate::proxy::Error, id: RequestId, trail: &Trail) -> Problem {
     if let crate::proxy::Error::Upstream(error) = error {
-        tracing::warn!(%error, "an upstream failed");
+        let request_id = id.as_str();
+        tracing::warn!(request_id, route = trail.route, %error, "an upstream failed");
     }
     error.into()
 }

@@ -41,7 +41,9 @@ impl RequestId {
 }
 
 fn start(random: &[u8; 24]) -> HeaderValue {
-    let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+    // Sampled: with 00, services that heed their caller (OpenTelemetry's default) would record no
+    // trace at all, as soon as they stand behind a gateway that records none itself.
+    let mut text = *b"00-00000000000000000000000000000000-0000000000000000-01";
     let (trace, parent) = random.split_at(16);
     for (start, end, bytes) in [(3, 35, trace), (36, 52, parent)] {
         let id = text.get_mut(start..end).unwrap_or_default();
@@ -112,7 +114,7 @@ mod tests {
 
     #[test]
     fn another_trace_is_started_in_place_of_an_unsound_one() {
-        let started = format!("00-{}-{}-00", "ab".repeat(16), "ab".repeat(8));
+        let started = format!("00-{}-{}-01", "ab".repeat(16), "ab".repeat(8));
         let rows: &[&[&str]] = &[
             &[],
             &[SOUND, SOUND],

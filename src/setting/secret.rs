@@ -8,7 +8,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::setting::fault::{Fault, Reader};
 use crate::setting::print::Printed;
 use crate::setting::schema::{Setting, Shape};
-use crate::setting::value::{Kind, Place, Value, looks_secret};
+use crate::setting::value::{Kind, Place, Value, closest, looks_secret};
 
 /// A text that is never printed: redacted in `Debug`, no `Display`, wiped on drop.
 #[derive(Clone, PartialEq, Eq)]
@@ -90,13 +90,21 @@ impl Setting for Secret {
         match entries.as_slice() {
             [(key, _, name)] if key == "env" => from_variable(path, name, reader),
             [(key, _, file)] if key == "file" => from_file(path, file, reader),
-            _ => {
+            entries => {
+                let meant = match entries {
+                    [(key, ..)] => closest(key, ["env", "file"]),
+                    _ => None,
+                };
+                let help = meant.map_or_else(
+                    || FORMS.to_owned(),
+                    |meant| format!("did you mean `{meant}`? {FORMS}"),
+                );
                 reader.push(
                     value
                         .fault(format!(
                             "`{path}` needs `env` or `file`, and only one of them"
                         ))
-                        .help(FORMS),
+                        .help(help),
                 );
                 None
             }

@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use crate::harness::Folder;
+
 mod decrypt;
 mod explain;
 mod start;
@@ -91,6 +93,20 @@ fn a_command_ends_with_two_when_it_or_its_config_is_wrong() {
     assert_eq!(code, Some(2));
     assert!(told.contains("gateway.toml"), "{told}");
     assert!(told.contains("the smallest useful one"), "{told}");
+}
+
+#[test]
+fn a_file_in_another_encoding_says_where() {
+    let folder = Folder::new("encoding");
+    let file = folder.file("gbk.toml");
+    std::fs::write(&file, b"[[app]]\n# \xd6\xd0\xce\xc4\n").unwrap();
+    let (code, _, told) = wxgate(&["check", "-c", file.to_str().unwrap()]);
+    assert_eq!(code, Some(2));
+    assert!(
+        told.starts_with("error: this file is not UTF-8 text\n"),
+        "{told}"
+    );
+    assert!(told.contains("gbk.toml:2:3\n"), "{told}");
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn each_request_has_a_line_that_tells_what_became_of_it() {
         ("client", json!("127.0.0.1")),
         ("bytes_in", json!(5)),
         ("bytes_out", json!(11)),
-        ("route", json!(1)),
+        ("route", json!(0)),
         ("upstream", json!(stage.upstream.address().to_string())),
         ("user_agent", json!("MicroMessenger \"quoted\"")),
         ("request_id", json!(forwarded.header("x-request-id"))),
@@ -169,6 +169,21 @@ fn a_client_that_forges_headers_is_told_of() {
         .map(|line| line["forged"] == true)
         .collect();
     assert_eq!(forged, [false, true, true]);
+}
+
+#[test]
+fn why_an_upstream_had_no_answer_is_found_by_the_requests_id() {
+    let upstream = Upstream::answering(|_, _| false);
+    let stage = Stage::around(upstream, "upstream-failed", "", "");
+    let reply = stage.get("/public", "");
+    assert_eq!(reply.row().1, "upstream_failed");
+    let id = reply.json()["request_id"].as_str().unwrap().to_owned();
+    let (_, told) = stage.process.end();
+    let mut lines = told.lines().map(|line| serde_json::from_str(line).unwrap());
+    let line: Value = lines
+        .find(|line: &Value| line["message"] == "an upstream failed")
+        .unwrap();
+    assert_eq!(line["request_id"], json!(id), "{line}");
 }
 
 #[test]

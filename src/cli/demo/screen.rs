@@ -241,13 +241,14 @@ It stays up until Ctrl-C. In another terminal, with a user who is signed in:
 
     TOKEN={token}
     AUTH="Authorization: Bearer $TOKEN"
+    JSON="Content-Type: application/json"
 
     curl {url}/cart                  # 401: sign in first
     curl {url}/cart -H "$AUTH"       # what the service saw
     curl {url}/menu -H 'X-WX-OPENID: admin'
     curl {url}/orders -H "$AUTH"     # 403: the phone number
-    curl {url}/wxgate/phone -H "$AUTH" \
-      --json '{{"code":"tap-1"}}'
+    curl {url}/wxgate/phone -H "$AUTH" -H "$JSON" \
+      -d '{{"code":"tap-1"}}'
     curl {url}/orders -H "$AUTH"
     curl {url}/wxgate/session -H "$AUTH"
     curl -i -X POST {url}/wxgate/logout -H "$AUTH"
@@ -255,13 +256,15 @@ It stays up until Ctrl-C. In another terminal, with a user who is signed in:
 Any code logs in here, once, so a mini-program in WeChat's IDE can use this
 address, too:
 
-    curl {url}/wxgate/login --json '{{"code":"login-1"}}'
+    curl {url}/wxgate/login -H "$JSON" \
+      -d '{{"code":"login-1"}}'
 
 And WeChat does what it is told (docs/mock.md says how):
 
     curl {mock}/mock/fault \
       -d '{{"api":"jscode2session","errcode":45011}}'
-    curl -i {url}/wxgate/login --json '{{"code":"login-2"}}'
+    curl -i {url}/wxgate/login -H "$JSON" \
+      -d '{{"code":"login-2"}}'
 "#
     )
 }

@@ -279,7 +279,7 @@ impl Play<'_> {
     async fn log_out(&mut self) -> Result<(), Error> {
         self.screen.step(
             "The user logs out",
-            "Its token ends at once, on every connection.",
+            "The token ends at once, on every connection.",
         );
         let out = self.send(self.signed(Sent::post("/wxgate/logout"))).await?;
         let cart = self.send(self.signed(Sent::get("/cart"))).await?;

@@ -232,7 +232,7 @@ fn a_caller_with_a_phone_is_named_in_full() {
     let mut way = forwarded();
     way.prefix = Some(HeaderValue::from_static("/api"));
     rules().inject(&mut headers, &permit(true), way);
-    let trace = format!("00-{}-{}-00", "ab".repeat(16), "ab".repeat(8));
+    let trace = format!("00-{}-{}-01", "ab".repeat(16), "ab".repeat(8));
     let expected = [
         ("accept", "a"),
         ("traceparent", trace.as_str()),

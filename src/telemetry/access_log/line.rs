@@ -96,8 +96,7 @@ impl Pen {
             bytes_in: record.received,
             bytes_out: record.sent,
             duration_ms: milliseconds(record),
-            // As `explain` counts them.
-            route: record.route.map(|route| route + 1),
+            route: record.route,
             upstream: record.upstream,
             user: user.as_deref(),
             code: record.code,
@@ -149,7 +148,7 @@ impl Line<'_> {
             self.bytes_out,
         );
         if let Some(route) = self.route {
-            let _ = write!(page, " route=#{route}");
+            let _ = write!(page, " route[{route}]");
         }
         if let Some(upstream) = self.upstream {
             let _ = write!(page, " upstream={upstream}");

@@ -70,7 +70,7 @@ fn a_line_is_one_json_object_with_all_that_is_known() {
         "timestamp": "2025-01-01T00:00:00.010Z", "level": "INFO", "target": "access",
         "client": "192.0.2.1", "method": "GET", "host": "api.example.com", "path": "/a/b",
         "query": "code=-&x", "status": 401, "bytes_in": 7, "bytes_out": 123, "duration_ms": 1.234,
-        "route": 1, "upstream": "127.0.0.1:3000", "code": "session_missing",
+        "route": 0, "upstream": "127.0.0.1:3000", "code": "session_missing",
         "request_id": "id-1", "user_agent": "Mozilla \"q\"",
     });
     assert_eq!(line, expected);
@@ -82,7 +82,7 @@ fn a_line_is_one_json_object_with_all_that_is_known() {
 fn a_line_of_text_is_one_line_whatever_the_client_sent() {
     let text = written(Format::Text, OpenIdAs::Plain, full());
     let expected = "2025-01-01T00:00:00.010Z 192.0.2.1 GET api.example.com/a/b?code=-&x 401 1.234ms \
-        in=7 out=123 route=#1 upstream=127.0.0.1:3000 user=oSECRET code=session_missing id=id-1 \
+        in=7 out=123 route[0] upstream=127.0.0.1:3000 user=oSECRET code=session_missing id=id-1 \
         \"Mozilla \\\"q\\\"\"\n";
     assert_eq!(text, expected);
     let text = written(

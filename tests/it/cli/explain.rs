@@ -47,7 +47,7 @@ policy    callers must be signed in
 body      at most 1KiB
 identity  X-WX-OPENID, X-WX-APPID, X-WX-SOURCE
           X-WX-PHONE, X-WX-PHONE-COUNTRY once a phone number was shared
-upstream  http://127.0.0.1:4000/v2/x
+upstream  http://127.0.0.1:4000/v2/x?q=1
           with X-Forwarded-Prefix: /api
 not       route[0] (g.toml:4): its host (any) is less exact
 not       route[2] (g.toml:14): its path is /pay
