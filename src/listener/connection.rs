@@ -124,9 +124,10 @@ where
             return Poll::Pending;
         }
         Poll::Ready(match state.phase() {
-            Phase::Head => Turn::Late,
+            // In the middle of another answer nothing can be said.
+            Phase::Head if state.is_flushed() => Turn::Late,
             Phase::Idle if state.is_quiet() => Turn::Park,
-            Phase::Idle | Phase::Exchange => Turn::Cut,
+            Phase::Idle | Phase::Head | Phase::Exchange => Turn::Cut,
         })
     })
     .await;

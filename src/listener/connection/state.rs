@@ -74,6 +74,11 @@ impl State {
         self.unflushed.set(false);
     }
 
+    /// Whether everything that was written has been flushed.
+    pub(in crate::listener) fn is_flushed(&self) -> bool {
+        !self.unflushed.get()
+    }
+
     /// Begins the lull after which an idle connection is parked.
     pub(in crate::listener) fn rest(&self) {
         self.timer.set(LULL);
@@ -87,7 +92,9 @@ impl State {
     pub(in crate::listener) fn heard(&self) {
         if self.phase.get() == Phase::Idle {
             self.phase.set(Phase::Head);
-            self.timer.set(self.timeouts.header);
+            if !self.stuck.get() {
+                self.timer.set(self.timeouts.header);
+            }
         }
     }
 
@@ -101,7 +108,8 @@ impl State {
         } else if self.stuck.replace(false) {
             match self.phase.get() {
                 Phase::Idle => self.timer.set(LULL),
-                _ => self.timer.clear(),
+                Phase::Head => self.timer.set(self.timeouts.header),
+                Phase::Exchange => self.timer.clear(),
             }
         }
     }
@@ -110,7 +118,9 @@ impl State {
     pub(in crate::listener) fn begin(&self, bodiless: bool) {
         self.phase.set(Phase::Exchange);
         self.read_whole.set(bodiless);
-        self.timer.clear();
+        if !self.stuck.get() {
+            self.timer.clear();
+        }
     }
 
     /// The answer has ended as far as it is made; hyper may still have to flush it.
@@ -119,5 +129,71 @@ impl State {
         if !self.stuck.get() {
             self.timer.set(LULL);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::deadline::TICK;
+
+    const STREAM: Duration = Duration::from_secs(60);
+    const HEADER: Duration = Duration::from_secs(2);
+
+    fn state(wheel: &Wheel) -> Rc<State> {
+        State::new(
+            wheel,
+            &Rc::new(Timeouts {
+                header: HEADER,
+                stream: STREAM,
+                ..Timeouts::default()
+            }),
+        )
+    }
+
+    /// After how long the deadline comes.
+    fn deadline(wheel: &Wheel, state: &State) -> Option<Duration> {
+        let mut context = Context::from_waker(Waker::noop());
+        (0..1000_u32).find_map(|ticks| {
+            if state.timer().poll(&mut context).is_ready() {
+                return Some(TICK * ticks);
+            }
+            wheel.advance(wheel.now() + 1);
+            None
+        })
+    }
+
+    fn is_about(came: Option<Duration>, due: Duration) -> bool {
+        came.is_some_and(|came| (due..=due + 2 * TICK).contains(&came))
+    }
+
+    #[test]
+    fn a_peer_that_takes_nothing_has_a_deadline_whatever_it_sends() {
+        let wheel = Wheel::default();
+        let state = state(&wheel);
+        state.begin(true);
+        state.wrote(false);
+        state.end();
+        state.heard();
+        assert_eq!((state.phase(), state.is_flushed()), (Phase::Head, false));
+        state.begin(true);
+        state.wrote(false);
+        assert!(is_about(deadline(&wheel, &state), STREAM));
+    }
+
+    #[test]
+    fn a_head_has_its_deadline_when_the_answer_before_it_is_taken() {
+        let wheel = Wheel::default();
+        let state = state(&wheel);
+        state.begin(true);
+        state.wrote(false);
+        state.end();
+        state.heard();
+        state.wrote(true);
+        state.flushed();
+        assert!(state.is_flushed());
+        assert!(is_about(deadline(&wheel, &state), HEADER));
     }
 }

@@ -1,0 +1,76 @@
+//! Peers that send and do not read, or read and do not close: what they cost, and for how long.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
+
+use crate::harness::{Bed, Upstream};
+
+const PUBLIC: &str = "[[route]]\npath = \"/\"\nrequire = \"none\"\nto = \"{upstream}\"\n";
+
+/// A client that takes little and reads nothing.
+fn deaf(bed: &Bed) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&bed.address().into()).unwrap();
+    socket
+        .set_write_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    socket.into()
+}
+
+/// Waits by doing something: other connections are served all the while.
+fn pass(bed: &Bed, time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        assert_eq!(bed.client().send("GET", "/1", &[], b"").status, 200);
+    }
+}
+
+#[test]
+fn a_request_behind_an_answer_that_is_not_taken_yet_spoils_nothing() {
+    let upstream = Upstream::answering(|seen, stream| {
+        let length = seen.target()[1..].parse().unwrap();
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n"
+        )
+        .is_ok()
+            && stream.write_all(&vec![b'x'; length]).is_ok()
+    });
+    let top = "[timeouts]\nheader = \"300ms\"\nstream = \"30s\"\n";
+    let bed = Bed::around(upstream, top, PUBLIC);
+    // Some of these are as long as what sockets hold, and a little more, which hyper holds.
+    let clients: Vec<_> = (64..128)
+        .map(|step| {
+            let (length, mut client) = (step * (32 << 10), deaf(&bed));
+            write!(client, "GET /{length} HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+            (length, client)
+        })
+        .collect();
+    bed.upstream.wait_for(clients.len());
+    pass(&bed, Duration::from_millis(500));
+    for (_, client) in &clients {
+        let mut client = client;
+        client
+            .write_all(b"GET /1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .unwrap();
+    }
+    pass(&bed, Duration::from_millis(900));
+    for (length, mut client) in clients {
+        client
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let mut all = Vec::new();
+        let read = client.read_to_end(&mut all);
+        let text = String::from_utf8_lossy(&all);
+        assert_eq!(
+            text.matches("HTTP/1.1 200 ").count(),
+            2,
+            "{length}: {read:?}"
+        );
+        assert_eq!(text.matches(" 408 ").count(), 0, "{length}");
+    }
+}
