@@ -74,3 +74,21 @@ fn a_request_behind_an_answer_that_is_not_taken_yet_spoils_nothing() {
         assert_eq!(text.matches(" 408 ").count(), 0, "{length}");
     }
 }
+
+#[test]
+fn who_is_refused_and_does_not_close_is_let_go_soon() {
+    let top = "[limits]\nconnections = 1\n[timeouts]\nheader = \"60s\"\n";
+    let bed = Bed::with(top, PUBLIC);
+    let mut held = bed.client();
+    assert_eq!(held.send("GET", "/", &[], b"").status, 200);
+    let mut refused = bed.client();
+    assert_eq!(refused.send("GET", "/", &[], b"").status, 503);
+    let start = Instant::now();
+    let pause = Some(Duration::from_millis(50));
+    refused.stream.set_read_timeout(pause).unwrap();
+    // It goes on sending; what it sends is read for a second, and then no more.
+    while refused.stream.write_all(b"x").is_ok() {
+        assert!(start.elapsed() < Duration::from_secs(10), "still read");
+        let _ = refused.stream.read(&mut [0]);
+    }
+}
