@@ -90,8 +90,6 @@ impl From<Miss> for Error {
 pub struct Bearing {
     /// `timeouts.body`
     pub silence: Duration,
-    /// `timeouts.response`
-    pub response: Duration,
 }
 
 /// Forwards the requests of one worker.
@@ -307,7 +305,7 @@ impl Proxy {
     ) -> impl Future<Output = Result<Response<upstream::Answer<Outgoing>>, upstream::Failure<Outgoing>>>
     {
         let body = request.body_mut();
-        body.postpones(link.deadline(), self.bearing.response);
+        body.postpones(link.deadline());
         self.upstreams.send(link, server, request, keeps)
     }
 

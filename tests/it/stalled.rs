@@ -92,3 +92,45 @@ fn who_is_refused_and_does_not_close_is_let_go_soon() {
         let _ = refused.stream.read(&mut [0]);
     }
 }
+
+#[test]
+fn an_upload_does_not_shorten_the_patience_with_its_answer() {
+    let upstream = Upstream::connecting(|stream, record| {
+        let mut room = vec![0; 65_536];
+        let mut got = 0;
+        // The head and the first half; then the answer begins, then the rest comes.
+        while got == 0 || !room[..got].ends_with(b"half") {
+            got += stream.read(&mut room[got..]).unwrap();
+        }
+        record(crate::harness::Seen::default());
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf");
+        while !room[..got].ends_with(b"rest") {
+            got += stream.read(&mut room[got..]).unwrap();
+        }
+        let _ = stream.set_read_timeout(Some(Duration::from_millis(1500)));
+        let _ = stream.read(&mut [0]);
+        let _ = stream.write_all(b"rest");
+    });
+    let top = "[timeouts]\nresponse = \"500ms\"\nstream = \"30s\"\n";
+    let bed = Bed::around(upstream, top, PUBLIC);
+    let mut client = bed.client();
+    client.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf");
+    bed.upstream.wait_for(1);
+    let mut first = [0; 12];
+    client.stream.read_exact(&mut first).unwrap();
+    client.write(b"rest");
+    let mut all = Vec::new();
+    let _ = client.stream.set_read_timeout(Some(Duration::from_secs(4)));
+    let mut room = [0; 1024];
+    while !all.ends_with(b"halfrest") {
+        match client.stream.read(&mut room) {
+            Ok(0) | Err(_) => break,
+            Ok(read) => all.extend_from_slice(&room[..read]),
+        }
+    }
+    assert!(
+        all.ends_with(b"halfrest"),
+        "{:?}",
+        String::from_utf8_lossy(&all)
+    );
+}
