@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use http_body::Body;
 use http_body_util::BodyExt as _;
+use socket2::SockRef;
 use tokio::io::{AsyncWriteExt as _, ReadBuf};
 
 use crate::listener::connection::io::Io;
@@ -49,6 +50,12 @@ pub(super) async fn linger(mut io: Io, state: &State) {
         }
     })
     .await;
+}
+
+/// Ends the connection so that nobody takes its end for the end of a message.
+pub(super) fn reset(io: &Io) {
+    // Where that cannot be had, the connection ends as others do.
+    let _ = SockRef::from(io.stream()).set_linger(Some(Duration::ZERO));
 }
 
 /// Writes `answer` where no request was understood, and closes.

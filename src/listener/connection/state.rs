@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use http::Version;
+
 use crate::deadline::{Timer, Wheel};
 use crate::listener::Timeouts;
 
@@ -29,6 +31,8 @@ pub(in crate::listener) struct State {
     unflushed: Cell<bool>,
     /// The request's body was read to its end.
     read_whole: Cell<bool>,
+    /// The end of the connection may be the end of the answer: the client speaks HTTP/1.0.
+    ends_by_closing: Cell<bool>,
     /// The peer does not take what we write; the timer runs for that.
     stuck: Cell<bool>,
     timer: Timer,
@@ -41,6 +45,7 @@ impl State {
             phase: Cell::new(Phase::Idle),
             unflushed: Cell::new(false),
             read_whole: Cell::new(true),
+            ends_by_closing: Cell::new(false),
             stuck: Cell::new(false),
             timer: wheel.timer(),
             timeouts: Rc::clone(timeouts),
@@ -62,6 +67,16 @@ impl State {
     /// Whether the last request's body was read to its end.
     pub(in crate::listener) fn read_whole(&self) -> bool {
         self.read_whole.get()
+    }
+
+    /// Whether the client of the last request may take the connection's end for the answer's.
+    pub(in crate::listener) fn ends_by_closing(&self) -> bool {
+        self.ends_by_closing.get()
+    }
+
+    /// Notes what the client speaks.
+    pub(in crate::listener) fn speaks(&self, version: Version) {
+        self.ends_by_closing.set(version == Version::HTTP_10);
     }
 
     /// The body of the request under way was read to its end.
