@@ -90,8 +90,6 @@ impl From<Miss> for Error {
 pub struct Bearing {
     /// `timeouts.body`
     pub silence: Duration,
-    /// `timeouts.response`
-    pub response: Duration,
 }
 
 /// Forwards the requests of one worker.
@@ -276,9 +274,11 @@ impl Proxy {
         server: ServerId,
         trail: &mut Trail,
     ) -> Result<Response<upstream::Answer<Outgoing>>, Error> {
-        if let Some(fault) = fault.and_then(|fault| fault.get()) {
-            return Err(Error::Body(fault));
-        }
+        // A body that did not come whole is no fault of the upstream's.
+        let told = |error| match fault.as_ref().and_then(|fault| fault.get()) {
+            Some(fault) => Error::Body(fault),
+            None => Error::Upstream(error),
+        };
         let broken = matches!(failure.error, upstream::Error::Broken(_));
         let again = match failure.unsent {
             // Nothing reached the upstream: it was the connection that had died.
@@ -289,13 +289,13 @@ impl Proxy {
             None => None,
         };
         let Some(request) = again else {
-            return Err(Error::Upstream(failure.error));
+            return Err(told(failure.error));
         };
         let link = self.upstreams.connect(server).await?;
         trail.upstream = Some(link.address());
         self.send(link, server, request, false)
             .await
-            .map_err(|failure| Error::Upstream(failure.error))
+            .map_err(|failure| told(failure.error))
     }
 
     fn send(
@@ -307,7 +307,7 @@ impl Proxy {
     ) -> impl Future<Output = Result<Response<upstream::Answer<Outgoing>>, upstream::Failure<Outgoing>>>
     {
         let body = request.body_mut();
-        body.postpones(link.deadline(), self.bearing.response);
+        body.postpones(link.deadline());
         self.upstreams.send(link, server, request, keeps)
     }
 

@@ -12,7 +12,7 @@ mod resolve;
 use std::time::Duration;
 
 pub use self::answer::Answer;
-pub use self::link::{Failure, Link};
+pub use self::link::{Deadline, Failure, Link};
 pub use self::pool::Upstreams;
 pub use self::resolve::{ServerId, Servers};
 

@@ -131,8 +131,10 @@ impl Credential {
 /// What stands in a header's value without `Bearer` (any case; RFC 9110 §11.1) before it.
 pub fn bare(value: &[u8]) -> &[u8] {
     let value = value.trim_ascii();
-    match value.split_at_checked(7) {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"bearer ") => rest.trim_ascii_start(),
+    match value.split_at_checked(6) {
+        Some((scheme, rest @ [b' ' | b'\t', ..])) if scheme.eq_ignore_ascii_case(b"bearer") => {
+            rest.trim_ascii_start()
+        }
         _ => value,
     }
 }

@@ -129,7 +129,6 @@ impl Plan {
             trust: self.trust.clone(),
             bearing: Bearing {
                 silence: self.timeouts.body,
-                response: self.timeouts.response,
             },
             budget: Budget::new(),
             wheel: wheel.clone(),

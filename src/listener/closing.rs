@@ -4,7 +4,6 @@
 //! answer. So we say that we have finished, and read on for a moment (RFC 9112 §9.6).
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,7 +11,8 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use http_body::Body;
 use http_body_util::BodyExt as _;
-use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
+use socket2::SockRef;
+use tokio::io::{AsyncWriteExt as _, ReadBuf};
 
 use crate::listener::connection::io::Io;
 use crate::listener::connection::state::State;
@@ -38,7 +38,7 @@ pub(super) async fn linger(mut io: Io, state: &State) {
         }
         loop {
             let mut buffer = ReadBuf::new(&mut room);
-            match Pin::new(&mut io).poll_read(cx, &mut buffer) {
+            match io.discard(cx, &mut buffer) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(()))
                     if !buffer.filled().is_empty() && left > buffer.filled().len() =>
@@ -50,6 +50,12 @@ pub(super) async fn linger(mut io: Io, state: &State) {
         }
     })
     .await;
+}
+
+/// Ends the connection so that nobody takes its end for the end of a message.
+pub(super) fn reset(io: &Io) {
+    // Where that cannot be had, the connection ends as others do.
+    let _ = SockRef::from(io.stream()).set_linger(Some(Duration::ZERO));
 }
 
 /// Writes `answer` where no request was understood, and closes.

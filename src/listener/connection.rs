@@ -48,6 +48,8 @@ enum Turn {
     Over(bool),
     /// A head did not come in time.
     Late,
+    /// An answer broke off, and only a reset says so.
+    Broken,
     /// The peer neither reads nor closes.
     Cut,
 }
@@ -76,6 +78,7 @@ where
             // Bytes of the next head were with hyper: go on with them at once.
             Turn::Park => io = parts.io.with_prefix(parts.read_buf.split_off(0)),
             Turn::Over(false) | Turn::Cut => return,
+            Turn::Broken => return closing::reset(&parts.io),
             Turn::Over(true) => return Box::pin(closing::linger(parts.io, &state)).await,
             Turn::Late => {
                 let answer = Box::pin(handler(Arrival::Refusal(Refusal::RequestTimeout))).await;
@@ -105,6 +108,7 @@ where
 {
     let (handler, exchanges) = (Rc::clone(handler), Rc::clone(state));
     let service = service_fn(move |request: Request<Incoming>| {
+        exchanges.speaks(request.version());
         let exchange = Exchange::begin(&exchanges, request.body().is_end_stream());
         let request = request.map(|body| RequestBody::new(body, Rc::clone(&exchanges)));
         let answer = handler(Arrival::Request(request));
@@ -118,15 +122,20 @@ where
             Pin::new(&mut *connection).graceful_shutdown();
         }
         if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(cx) {
-            return Poll::Ready(Turn::Over(ended.is_err() || !state.read_whole()));
+            return Poll::Ready(match ended {
+                // An answer that broke off must not look like one that ended.
+                Err(error) if error.is_user() && state.ends_by_closing() => Turn::Broken,
+                ended => Turn::Over(ended.is_err() || !state.read_whole()),
+            });
         }
         if state.timer().poll(cx).is_pending() {
             return Poll::Pending;
         }
         Poll::Ready(match state.phase() {
-            Phase::Head => Turn::Late,
+            // In the middle of another answer nothing can be said.
+            Phase::Head if state.is_flushed() => Turn::Late,
             Phase::Idle if state.is_quiet() => Turn::Park,
-            Phase::Idle | Phase::Exchange => Turn::Cut,
+            Phase::Idle | Phase::Head | Phase::Exchange => Turn::Cut,
         })
     })
     .await;

@@ -16,7 +16,7 @@ use http_body_util::BodyExt as _;
 use crate::deadline::{Timer, Wheel};
 use crate::listener::RequestBody;
 use crate::proxy::headers::Rules;
-use crate::upstream;
+use crate::upstream::{self, Deadline};
 
 /// Why a request's body did not come whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -57,7 +57,7 @@ pub struct Streamed {
     timer: Timer,
     rules: Option<Arc<Rules>>,
     /// The deadline of the answer, which does not run while the body makes progress.
-    answer: Option<(Rc<Timer>, Duration)>,
+    answer: Option<Rc<Deadline>>,
     fault: Rc<Cell<Option<Fault>>>,
     taken: Rc<Cell<u64>>,
 }
@@ -114,9 +114,9 @@ impl Outgoing {
     }
 
     /// The deadline that begins anew with each part of the body.
-    pub fn postpones(&mut self, answer: Rc<Timer>, patience: Duration) {
+    pub fn postpones(&mut self, answer: Rc<Deadline>) {
         if let Self::Streamed(streamed) = self {
-            streamed.answer = Some((answer, patience));
+            streamed.answer = Some(answer);
         }
     }
 
@@ -137,8 +137,8 @@ impl Streamed {
             return self.timer.poll(cx).map(|()| Some(Err(Fault::Silent)));
         };
         self.timer.clear();
-        if let Some((answer, patience)) = &self.answer {
-            answer.set(*patience);
+        if let Some(answer) = &self.answer {
+            answer.renew();
         }
         Poll::Ready(frame.map(|frame| self.check(frame.map_err(|_| Fault::Broken)?)))
     }

@@ -36,10 +36,13 @@ const SLEEP: Duration = Duration::from_secs(1);
 /// How often the number of dropped records is told.
 const COMPLAINT: Duration = Duration::from_secs(1);
 
+/// How long the end waits for what still waits: nobody may read it.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// Bytes that are written at once.
 const CHUNK: usize = 64 << 10;
 
-/// The access log. Dropped, it writes what still waits.
+/// The access log. Dropped, it writes what still waits, as far as somebody takes it.
 #[derive(Debug)]
 pub struct AccessLog {
     shared: Arc<Shared>,
@@ -112,9 +115,14 @@ impl Drop for AccessLog {
     fn drop(&mut self) {
         self.shared.closed.store(true, Ordering::SeqCst);
         self.shared.wake();
-        if let Some(thread) = self.thread.take() {
-            // A log that panicked has nothing more to write.
-            let _ = thread.join();
+        let start = Instant::now();
+        while self
+            .thread
+            .as_ref()
+            .is_some_and(|thread| !thread.is_finished())
+            && start.elapsed() < FAREWELL
+        {
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }

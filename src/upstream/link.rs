@@ -1,9 +1,11 @@
 //! One connection to an upstream, and the one exchange that may be under way on it.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -22,6 +24,19 @@ use crate::upstream::{Error, Patience};
 /// answer.
 const BUFFER: usize = 64 << 10;
 
+/// The wait for an upstream: first for the head of its answer, then for each part of that.
+pub struct Deadline {
+    timer: Timer,
+    patience: Cell<Duration>,
+}
+
+impl Deadline {
+    /// The wait begins anew.
+    pub fn renew(&self) {
+        self.timer.set(self.patience.get());
+    }
+}
+
 /// A connection to an upstream.
 pub struct Link<B>
 where
@@ -32,7 +47,7 @@ where
     /// The connection has ended; what it brought may still be unread.
     ended: bool,
     ledger: Rc<Ledger>,
-    timer: Rc<Timer>,
+    deadline: Rc<Deadline>,
     address: SocketAddr,
     patience: Patience,
     reused: bool,
@@ -91,7 +106,10 @@ where
             connection: Box::pin(connection),
             ended: false,
             ledger,
-            timer: Rc::new(wheel.timer()),
+            deadline: Rc::new(Deadline {
+                timer: wheel.timer(),
+                patience: Cell::new(patience.response),
+            }),
             address,
             patience,
             reused: false,
@@ -108,9 +126,9 @@ where
         self.reused
     }
 
-    /// The deadline of the answer's head. A body that is still being sent moves it on.
-    pub fn deadline(&self) -> Rc<Timer> {
-        Rc::clone(&self.timer)
+    /// The deadline of the answer. A body that is still being sent moves it on.
+    pub fn deadline(&self) -> Rc<Deadline> {
+        Rc::clone(&self.deadline)
     }
 
     /// Sends `request` and waits for the head of the answer. `keeps` asks for the request's bytes to
@@ -123,7 +141,8 @@ where
         keeps: bool,
     ) -> impl Future<Output = Result<(Self, Response<Incoming>), Failure<B>>> {
         self.ledger.begin(keeps);
-        self.timer.set(self.patience.response);
+        self.deadline.patience.set(self.patience.response);
+        self.deadline.renew();
         let answer = self.send.try_send_request(request);
         self.wait_for(answer)
     }
@@ -143,10 +162,11 @@ where
             if self.ended {
                 return Poll::Ready(None);
             }
-            self.timer.poll(cx).map(|()| None)
+            self.deadline.timer.poll(cx).map(|()| None)
         })
         .await;
-        self.timer.clear();
+        self.deadline.timer.clear();
+        self.deadline.patience.set(self.patience.stream);
         let ledger = Rc::clone(&self.ledger);
         match result {
             Some(Ok(answer)) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
@@ -175,15 +195,15 @@ where
 
     /// Waits for more of the answer: ready when the upstream was silent for `timeouts.stream`.
     pub(super) fn poll_silence(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.timer.is_set() {
-            self.timer.set(self.patience.stream);
+        if !self.deadline.timer.is_set() {
+            self.deadline.renew();
         }
-        self.timer.poll(cx)
+        self.deadline.timer.poll(cx)
     }
 
     /// Something of the answer has come.
     pub(super) fn break_silence(&self) {
-        self.timer.clear();
+        self.deadline.timer.clear();
     }
 
     /// The link, if it can carry another request: the last one was sent whole, and its answer read

@@ -27,6 +27,7 @@ mod rules;
 mod secrets;
 mod services;
 mod sessions;
+mod stalled;
 mod streaming;
 mod tidy;
 mod vectors;

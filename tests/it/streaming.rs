@@ -193,6 +193,24 @@ fn an_upstream_that_dies_in_mid_body_shows_as_a_broken_answer() {
 }
 
 #[test]
+fn a_broken_answer_looks_broken_in_http_1_0_too() {
+    let upstream = Upstream::connecting(|stream, _| {
+        let _ = stream.read(&mut [0; 1024]);
+        let _ =
+            stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n");
+    });
+    let bed = Bed::around(upstream, "", PUBLIC);
+    let mut client = bed.client();
+    client.write(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+    let mut all = Vec::new();
+    let end = client
+        .stream
+        .read_to_end(&mut all)
+        .map_err(|error| error.kind());
+    assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset));
+}
+
+#[test]
 fn an_answer_without_a_length_ends_with_its_connection() {
     let upstream = Upstream::answering(|_, stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nuntil the end");

@@ -51,6 +51,15 @@ impl Io {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
+    /// Reads what nobody wants any more: no head begins with it, and no deadline.
+    pub(in crate::listener) fn discard(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+
     pub(in crate::listener) fn stream(&self) -> &TcpStream {
         &self.stream
     }

@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use http::Version;
+
 use crate::deadline::{Timer, Wheel};
 use crate::listener::Timeouts;
 
@@ -29,6 +31,8 @@ pub(in crate::listener) struct State {
     unflushed: Cell<bool>,
     /// The request's body was read to its end.
     read_whole: Cell<bool>,
+    /// The end of the connection may be the end of the answer: the client speaks HTTP/1.0.
+    ends_by_closing: Cell<bool>,
     /// The peer does not take what we write; the timer runs for that.
     stuck: Cell<bool>,
     timer: Timer,
@@ -41,6 +45,7 @@ impl State {
             phase: Cell::new(Phase::Idle),
             unflushed: Cell::new(false),
             read_whole: Cell::new(true),
+            ends_by_closing: Cell::new(false),
             stuck: Cell::new(false),
             timer: wheel.timer(),
             timeouts: Rc::clone(timeouts),
@@ -64,6 +69,16 @@ impl State {
         self.read_whole.get()
     }
 
+    /// Whether the client of the last request may take the connection's end for the answer's.
+    pub(in crate::listener) fn ends_by_closing(&self) -> bool {
+        self.ends_by_closing.get()
+    }
+
+    /// Notes what the client speaks.
+    pub(in crate::listener) fn speaks(&self, version: Version) {
+        self.ends_by_closing.set(version == Version::HTTP_10);
+    }
+
     /// The body of the request under way was read to its end.
     pub(in crate::listener) fn has_read_whole(&self) {
         self.read_whole.set(true);
@@ -72,6 +87,11 @@ impl State {
     /// Everything that was written has been flushed.
     pub(in crate::listener) fn flushed(&self) {
         self.unflushed.set(false);
+    }
+
+    /// Whether everything that was written has been flushed.
+    pub(in crate::listener) fn is_flushed(&self) -> bool {
+        !self.unflushed.get()
     }
 
     /// Begins the lull after which an idle connection is parked.
@@ -87,7 +107,9 @@ impl State {
     pub(in crate::listener) fn heard(&self) {
         if self.phase.get() == Phase::Idle {
             self.phase.set(Phase::Head);
-            self.timer.set(self.timeouts.header);
+            if !self.stuck.get() {
+                self.timer.set(self.timeouts.header);
+            }
         }
     }
 
@@ -101,7 +123,8 @@ impl State {
         } else if self.stuck.replace(false) {
             match self.phase.get() {
                 Phase::Idle => self.timer.set(LULL),
-                _ => self.timer.clear(),
+                Phase::Head => self.timer.set(self.timeouts.header),
+                Phase::Exchange => self.timer.clear(),
             }
         }
     }
@@ -110,7 +133,9 @@ impl State {
     pub(in crate::listener) fn begin(&self, bodiless: bool) {
         self.phase.set(Phase::Exchange);
         self.read_whole.set(bodiless);
-        self.timer.clear();
+        if !self.stuck.get() {
+            self.timer.clear();
+        }
     }
 
     /// The answer has ended as far as it is made; hyper may still have to flush it.
@@ -119,5 +144,71 @@ impl State {
         if !self.stuck.get() {
             self.timer.set(LULL);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::deadline::TICK;
+
+    const STREAM: Duration = Duration::from_secs(60);
+    const HEADER: Duration = Duration::from_secs(2);
+
+    fn state(wheel: &Wheel) -> Rc<State> {
+        State::new(
+            wheel,
+            &Rc::new(Timeouts {
+                header: HEADER,
+                stream: STREAM,
+                ..Timeouts::default()
+            }),
+        )
+    }
+
+    /// After how long the deadline comes.
+    fn deadline(wheel: &Wheel, state: &State) -> Option<Duration> {
+        let mut context = Context::from_waker(Waker::noop());
+        (0..1000_u32).find_map(|ticks| {
+            if state.timer().poll(&mut context).is_ready() {
+                return Some(TICK * ticks);
+            }
+            wheel.advance(wheel.now() + 1);
+            None
+        })
+    }
+
+    fn is_about(came: Option<Duration>, due: Duration) -> bool {
+        came.is_some_and(|came| (due..=due + 2 * TICK).contains(&came))
+    }
+
+    #[test]
+    fn a_peer_that_takes_nothing_has_a_deadline_whatever_it_sends() {
+        let wheel = Wheel::default();
+        let state = state(&wheel);
+        state.begin(true);
+        state.wrote(false);
+        state.end();
+        state.heard();
+        assert_eq!((state.phase(), state.is_flushed()), (Phase::Head, false));
+        state.begin(true);
+        state.wrote(false);
+        assert!(is_about(deadline(&wheel, &state), STREAM));
+    }
+
+    #[test]
+    fn a_head_has_its_deadline_when_the_answer_before_it_is_taken() {
+        let wheel = Wheel::default();
+        let state = state(&wheel);
+        state.begin(true);
+        state.wrote(false);
+        state.end();
+        state.heard();
+        state.wrote(true);
+        state.flushed();
+        assert!(state.is_flushed());
+        assert!(is_about(deadline(&wheel, &state), HEADER));
     }
 }

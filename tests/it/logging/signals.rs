@@ -104,3 +104,18 @@ fn a_wechat_that_is_not_tencents_is_announced_at_every_start() {
         "{warning}"
     );
 }
+
+#[test]
+fn a_log_that_nobody_reads_holds_no_end_up() {
+    let mut stage = Stage::new("unread", "", "");
+    stage.process.output.pause();
+    let path = format!("/public/{}", "x".repeat(900));
+    let mut client = stage.client();
+    // More than a pipe holds.
+    for _ in 0..300 {
+        assert_eq!(client.send("GET", &path, &[], b"").status, 200);
+    }
+    stage.process.signal(Signal::TERM);
+    assert_eq!(stage.process.ended().code(), Some(0));
+    stage.process.output.go_on();
+}

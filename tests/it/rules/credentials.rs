@@ -237,3 +237,20 @@ fn each_login_gives_another_token() {
     tokens.dedup_by_key(|token| secret(token));
     assert_eq!(tokens.len(), 20);
 }
+
+#[test]
+fn a_token_after_any_white_space_is_ours_and_is_not_forwarded() {
+    let bed = Bed::new();
+    let token = bed.sign_in("o-tab");
+    for line in [format!("Bearer\t{token}"), format!("bearer \t {token}")] {
+        for path in ["/public", "/api"] {
+            let reply = bed.send("GET", path, &[("Authorization", &line)], b"");
+            assert_eq!(reply.status, 200, "{line:?}");
+            assert_eq!(
+                bed.upstream.last().header("authorization"),
+                None,
+                "{line:?}"
+            );
+        }
+    }
+}

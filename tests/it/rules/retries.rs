@@ -235,3 +235,33 @@ fn interim_answers_are_passed_over() {
         assert_eq!(reply.header("link"), None);
     }
 }
+
+#[test]
+fn a_body_that_is_too_large_is_said_so_at_the_second_try_too() {
+    let upstream = Upstream::connecting(|stream, record| {
+        let mut buffer = Vec::new();
+        // Closed when it is idle: the next request finds it dead and goes to another one.
+        if let Some(seen) = request(stream, &mut buffer) {
+            let _ = stream.write_all(OK);
+            record(seen);
+            // A moment later: by then the connection is among the idle ones.
+            let _ = stream.set_read_timeout(Some(std::time::Duration::from_millis(100)));
+            let _ = stream.read(&mut [0]);
+        }
+    });
+    let routes = format!("{PUBLIC}body = \"1KiB\"\n");
+    let bed = Bed::around(upstream, ALONE, &routes);
+    assert_eq!(bed.send("GET", "/first", &[], b"").status, 200);
+    let start = std::time::Instant::now();
+    // Until the end of the idle connection has been seen.
+    while start.elapsed() < std::time::Duration::from_millis(300) {
+        let _ = bed.send("GET", "/wxgate/health", &[], b"");
+    }
+    let mut client = bed.client();
+    client.write(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n");
+    client.write(&[b'x'; 0x800]);
+    client.write(b"\r\n0\r\n\r\n");
+    let reply = client.reply(false);
+    assert_eq!(reply.row(), (413, "body_too_large".into(), "fix".into()));
+    assert_eq!(bed.upstream.connections(), 2);
+}
