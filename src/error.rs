@@ -28,6 +28,7 @@ pub struct Problem {
     retry_after: Option<u64>,
     allow: Option<HeaderValue>,
     close: bool,
+    forwarded: bool,
 }
 
 impl Problem {
@@ -39,6 +40,7 @@ impl Problem {
             retry_after: None,
             allow: None,
             close: false,
+            forwarded: code.is_forwarded(),
         }
     }
 
@@ -65,6 +67,15 @@ impl Problem {
     pub fn closing(self) -> Self {
         Self {
             close: true,
+            ..self
+        }
+    }
+
+    /// Says that the request, or a part of it, may have reached the upstream.
+    #[must_use]
+    pub fn forwarded(self) -> Self {
+        Self {
+            forwarded: true,
             ..self
         }
     }
@@ -107,7 +118,7 @@ pub fn answer(problem: &Problem, request_id: &str) -> Response<Bytes> {
         HeaderValue::from_static("application/problem+json"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if !problem.code.is_forwarded() {
+    if !problem.forwarded {
         headers.insert(REFUSAL, HeaderValue::from_static(row.word));
     }
     if let Some(challenge) = challenge(problem.code) {

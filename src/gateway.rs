@@ -109,10 +109,13 @@ impl Gateway {
             .map(|(number, sockets)| {
                 let (plan, load, draining) =
                     (Arc::clone(&plan), Arc::clone(&load), draining.clone());
+                let ready = ready.clone();
                 std::thread::Builder::new()
                     .name(format!("wxgate-worker-{number}"))
                     .spawn(move || {
                         if let Err(error) = work(sockets, &plan, &load, draining) {
+                            // Its share of the traffic is served by nobody: send it elsewhere.
+                            ready.send_replace(false);
                             tracing::error!(%error, "a worker ended");
                         }
                     })

@@ -64,9 +64,12 @@ pub enum Error {
     /// The route's policy was not met.
     #[error("denied: {0:?}")]
     Denied(Denial),
-    /// The request's body did not come whole.
+    /// The request's body is not taken; nothing was forwarded.
     #[error(transparent)]
     Body(#[from] Fault),
+    /// The request's body did not come whole, and a part of it was forwarded.
+    #[error("{0}, in the middle of being forwarded")]
+    BodyUnderway(Fault),
     /// Sessions cannot be read.
     #[error(transparent)]
     Session(#[from] session::Error),
@@ -276,7 +279,7 @@ impl Proxy {
     ) -> Result<Response<upstream::Answer<Outgoing>>, Error> {
         // A body that did not come whole is no fault of the upstream's.
         let told = |error| match fault.as_ref().and_then(|fault| fault.get()) {
-            Some(fault) => Error::Body(fault),
+            Some(fault) => Error::BodyUnderway(fault),
             None => Error::Upstream(error),
         };
         let broken = matches!(failure.error, upstream::Error::Broken(_));

@@ -45,6 +45,7 @@ impl From<&proxy::Error> for Problem {
             }
             Error::Denied(denial) => (*denial).into(),
             Error::Body(fault) => (*fault).into(),
+            Error::BodyUnderway(fault) => Self::from(*fault).forwarded(),
             Error::Session(error) => error.into(),
             Error::Upstream(error) => error.into(),
         }

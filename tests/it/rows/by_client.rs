@@ -123,13 +123,17 @@ pub const WAYS: &[Way] = &[
         let lines = vec![("X-Many", "a"); 101];
         Bed::new().send("GET", "/public", &lines, b"")
     }),
-    ("request_timeout", "a body that stops", || {
-        let top = "[timeouts]\nbody = \"300ms\"\n";
-        raw(
-            top,
-            b"POST /public HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",
-        )
-    }),
+    (
+        "request_timeout",
+        "a body that stops while it is forwarded",
+        || {
+            let top = "[timeouts]\nbody = \"300ms\"\n";
+            raw(
+                top,
+                b"POST /public HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",
+            )
+        },
+    ),
     (
         "request_timeout",
         "a body that stops at an endpoint",

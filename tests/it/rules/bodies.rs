@@ -55,6 +55,9 @@ fn a_body_may_be_as_large_as_its_route_says_and_no_larger() {
                 (413, "body_too_large".into(), "fix".into()),
                 "{target} {chunked}"
             );
+            // Of a body without a length the upstream has seen the beginning.
+            let refusal = (!chunked).then_some("body_too_large");
+            assert_eq!(reply.header("x-wxgate-refusal"), refusal, "{target}");
             assert!(client.is_closed());
             assert_eq!(bed.upstream.seen().len(), before, "{target} {chunked}");
         }
