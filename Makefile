@@ -19,7 +19,7 @@ DENY_BIN := $(TOOLS)/cargo-deny-$(DENY)/bin/cargo-deny
 PROFILE := dist
 
 .DEFAULT_GOAL := help
-.PHONY: help test packages tools fmt lint docs unit deny audit demo bench image image-root clean
+.PHONY: help test packages tools fmt lint docs unit deny audit demo proof-sessions bench image image-root clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -75,6 +75,9 @@ audit: $(DENY_BIN) ## known vulnerabilities of what stands under us; downloads t
 
 demo: ## the product in a minute
 	cargo run --release -- demo
+
+proof-sessions: ## what a signed-in user costs: at most 512 bytes, among a million
+	cargo run --locked --release --example session_memory -- 1000000 512
 
 bench: ## CPU per request beside nginx
 	cargo build --locked --profile dist

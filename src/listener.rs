@@ -44,10 +44,27 @@ pub enum Arrival {
 /// Why nothing more is read from a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
+    /// What came is no head of a request.
+    BadRequest,
+    /// The request target is longer than anybody takes.
+    UriTooLong,
+    /// There are more header lines, or longer ones, than anybody takes.
+    HeadTooLarge,
     /// A head did not come whole within `timeouts.header`.
     RequestTimeout,
     /// There are `limits.connections` already.
     Overloaded,
+}
+
+impl Refusal {
+    /// What hyper means by a status that it answers by itself.
+    fn of(status: u16) -> Self {
+        match status {
+            414 => Self::UriTooLong,
+            431 => Self::HeadTooLarge,
+            _ => Self::BadRequest,
+        }
+    }
 }
 
 /// The bound sockets of all workers.

@@ -9,6 +9,18 @@ use crate::{proxy, session, upstream};
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
+            Refusal::BadRequest => Self::new(
+                Code::BadRequest,
+                "what came is not the head of an HTTP/1.1 request",
+            ),
+            Refusal::UriTooLong => Self::new(
+                Code::UriTooLong,
+                "the request target is longer than limits.uri",
+            ),
+            Refusal::HeadTooLarge => Self::new(
+                Code::HeadTooLarge,
+                "the headers are larger than limits.headers, or more than limits.header_count",
+            ),
             Refusal::RequestTimeout => Self::new(
                 Code::RequestTimeout,
                 "the head of the request did not come whole within timeouts.header",

@@ -63,6 +63,7 @@ pub(super) async fn refuse<B>(mut io: Io, state: &State, answer: Response<B>)
 where
     B: Body<Data = Bytes> + Unpin,
 {
+    state.speak();
     let (head, body) = answer.into_parts();
     let Ok(body) = body.collect().await else {
         return;

@@ -46,8 +46,8 @@ enum Turn {
     Park,
     /// Over; `true` where bytes of the peer may be left unread.
     Over(bool),
-    /// A head did not come in time.
-    Late,
+    /// No head came that could be served.
+    Refused(Refusal),
     /// An answer broke off, and only a reset says so.
     Broken,
     /// The peer neither reads nor closes.
@@ -80,8 +80,8 @@ where
             Turn::Over(false) | Turn::Cut => return,
             Turn::Broken => return closing::reset(&parts.io),
             Turn::Over(true) => return Box::pin(closing::linger(parts.io, &state)).await,
-            Turn::Late => {
-                let answer = Box::pin(handler(Arrival::Refusal(Refusal::RequestTimeout))).await;
+            Turn::Refused(refusal) => {
+                let answer = Box::pin(handler(Arrival::Refusal(refusal))).await;
                 return Box::pin(closing::refuse(parts.io, &state, answer)).await;
             }
         }
@@ -123,6 +123,7 @@ where
         }
         if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(cx) {
             return Poll::Ready(match ended {
+                _ if let Some(status) = state.refused() => Turn::Refused(Refusal::of(status)),
                 // An answer that broke off must not look like one that ended.
                 Err(error) if error.is_user() && state.ends_by_closing() => Turn::Broken,
                 ended => Turn::Over(ended.is_err() || !state.read_whole()),
@@ -133,7 +134,7 @@ where
         }
         Poll::Ready(match state.phase() {
             // In the middle of another answer nothing can be said.
-            Phase::Head if state.is_flushed() => Turn::Late,
+            Phase::Head if state.is_flushed() => Turn::Refused(Refusal::RequestTimeout),
             Phase::Idle if state.is_quiet() => Turn::Park,
             Phase::Idle | Phase::Head | Phase::Exchange => Turn::Cut,
         })

@@ -28,6 +28,12 @@ use crate::listener::{Arrival, Limits, Peer, Refusal, Timeouts, closing};
 /// bounded by it.
 const BUFFER: usize = 64 << 10;
 
+/// Connections beyond the limit that are told so at once, at least.
+const TOLD: usize = 64;
+
+/// The header lines that hyper has room for without the heap.
+const HYPERS_LINES: usize = 100;
+
 /// How many connections there are, over all workers, and how many there may be.
 #[derive(Debug)]
 pub struct Load {
@@ -48,7 +54,7 @@ impl Load {
         let before = self.connections.fetch_add(1, Ordering::Relaxed);
         let welcome = match before {
             before if before < self.most => Welcome::In,
-            before if before < self.most + self.most.div_ceil(8) => Welcome::Told,
+            before if before < self.most + self.most.div_ceil(8).max(TOLD) => Welcome::Told,
             _ => Welcome::Out,
         };
         (welcome, Place(Arc::clone(self)))
@@ -132,15 +138,17 @@ where
     })
 }
 
-/// hyper's side of a connection. Its limits lie beyond ours, so that what is merely too large is
-/// refused by us, in words.
+/// hyper's side of a connection. Room for more lines than its own hundred is taken from the heap, and
+/// cleared, for every request: so it is asked for only where it is needed.
 fn http(limits: &Limits) -> http1::Builder {
     let mut http = http1::Builder::new();
     let count = usize::try_from(limits.header_count).unwrap_or(usize::MAX);
+    if count > HYPERS_LINES {
+        http.max_headers(count);
+    }
     let head = usize::try_from(limits.headers.0.saturating_mul(2)).unwrap_or(usize::MAX);
     http.header_read_timeout(None)
         .max_buf_size(head.max(BUFFER))
-        .max_headers(count.saturating_mul(2).max(16))
         .pipeline_flush(false);
     http
 }

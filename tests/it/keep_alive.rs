@@ -181,3 +181,55 @@ fn a_drain_ends_idle_connections_and_waits_for_the_rest() {
     assert!(std::net::TcpStream::connect(address).is_err());
     drop((upstream, mock, runtime));
 }
+
+#[test]
+fn what_is_no_request_is_told_so_in_our_words() {
+    let bed = Bed::with("", PUBLIC);
+    let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(70_000));
+    for (bytes, status, code) in [
+        ("GARBAGE\r\n\r\n", 400, "bad_request"),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nNo colon\r\n\r\n",
+            400,
+            "bad_request",
+        ),
+        (&long, 414, "uri_too_long"),
+    ] {
+        for before in [false, true] {
+            let mut client = bed.client();
+            if before {
+                assert_eq!(client.send("GET", "/", &[], b"").status, 200);
+            }
+            client.write(bytes.as_bytes());
+            let reply = client.reply(false);
+            assert_eq!(
+                (reply.status, reply.code().as_str()),
+                (status, code),
+                "{before}"
+            );
+            assert_eq!(reply.header("x-wxgate-refusal"), Some(code));
+            assert!(client.is_closed());
+        }
+    }
+}
+
+#[test]
+fn garbage_behind_a_request_takes_nothing_from_its_answer() {
+    let body = "0123456789abcdef".repeat(1 << 16);
+    let length = body.len();
+    let upstream = crate::harness::Upstream::answering(move |_, stream| {
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+        .is_ok()
+    });
+    let bed = Bed::around(upstream, "", PUBLIC);
+    for _ in 0..20 {
+        let mut client = bed.client();
+        client.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGARBAGE\r\n\r\n");
+        let reply = client.reply(false);
+        assert!(reply.status == 200 && reply.whole && reply.body.len() == length);
+        assert_eq!(client.reply(false).status, 400);
+    }
+}

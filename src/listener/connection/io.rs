@@ -94,6 +94,9 @@ impl AsyncWrite for Io {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let io = self.get_mut();
+        if io.state.keeps_back(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         let written = Pin::new(&mut io.stream).poll_write(cx, bytes);
         io.state.wrote(written.is_ready());
         written
@@ -108,7 +111,14 @@ impl AsyncWrite for Io {
             return self.poll_write(cx, one);
         }
         let io = self.get_mut();
-        let written = if slices.iter().map(|slice| slice.len()).sum::<usize>() <= SHORT {
+        let length = slices.iter().map(|slice| slice.len()).sum::<usize>();
+        if slices
+            .first()
+            .is_some_and(|first| io.state.keeps_back(first))
+        {
+            return Poll::Ready(Ok(length));
+        }
+        let written = if length <= SHORT {
             let mut desk = io.desk.borrow_mut();
             desk.clear();
             for slice in slices {

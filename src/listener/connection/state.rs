@@ -27,12 +27,16 @@ pub(in crate::listener) enum Phase {
 /// What the bytes, the bodies and the driver of one connection tell each other.
 pub(in crate::listener) struct State {
     phase: Cell<Phase>,
-    /// Something was written after the last completed flush.
+    /// Something was written, or is about to be, after the last completed flush.
     unflushed: Cell<bool>,
     /// The request's body was read to its end.
     read_whole: Cell<bool>,
     /// The end of the connection may be the end of the answer: the client speaks HTTP/1.0.
     ends_by_closing: Cell<bool>,
+    /// The status of a refusal that hyper wrote by itself, and that we kept back.
+    refused: Cell<Option<u16>>,
+    /// hyper has the word, and may refuse.
+    refuses: Cell<bool>,
     /// The peer does not take what we write; the timer runs for that.
     stuck: Cell<bool>,
     timer: Timer,
@@ -46,6 +50,8 @@ impl State {
             unflushed: Cell::new(false),
             read_whole: Cell::new(true),
             ends_by_closing: Cell::new(false),
+            refused: Cell::new(None),
+            refuses: Cell::new(true),
             stuck: Cell::new(false),
             timer: wheel.timer(),
             timeouts: Rc::clone(timeouts),
@@ -82,6 +88,32 @@ impl State {
     /// The body of the request under way was read to its end.
     pub(in crate::listener) fn has_read_whole(&self) {
         self.read_whole.set(true);
+    }
+
+    /// Keeps `bytes` back where they are a refusal of hyper's own: nothing of ours waits to be
+    /// written, and no request is being answered. We say it better.
+    pub(in crate::listener) fn keeps_back(&self, bytes: &[u8]) -> bool {
+        if self.phase.get() == Phase::Exchange || self.unflushed.get() || !self.refuses.get() {
+            return false;
+        }
+        if self.refused.get().is_none() {
+            let digits = bytes
+                .get(9..12)
+                .and_then(|digits| str::from_utf8(digits).ok());
+            self.refused
+                .set(digits.and_then(|digits| digits.parse().ok()));
+        }
+        true
+    }
+
+    /// The status of a refusal that was kept back.
+    pub(in crate::listener) fn refused(&self) -> Option<u16> {
+        self.refused.get()
+    }
+
+    /// From now on what is written is ours.
+    pub(in crate::listener) fn speak(&self) {
+        self.refuses.set(false);
     }
 
     /// Everything that was written has been flushed.
@@ -141,6 +173,7 @@ impl State {
     /// The answer has ended as far as it is made; hyper may still have to flush it.
     pub(in crate::listener) fn end(&self) {
         self.phase.set(Phase::Idle);
+        self.unflushed.set(true);
         if !self.stuck.get() {
             self.timer.set(LULL);
         }
