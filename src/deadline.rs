@@ -38,6 +38,8 @@ struct Slab {
 struct Entry {
     due: u64,
     slot: Option<usize>,
+    /// The tick at which `slot` comes up.
+    placed: u64,
     previous: u32,
     next: u32,
     waker: Option<Waker>,
@@ -167,6 +169,7 @@ impl Slab {
         let fresh = Entry {
             due: OFF,
             slot: None,
+            placed: 0,
             previous: NONE,
             next: NONE,
             waker: None,
@@ -197,9 +200,10 @@ impl Slab {
         let Some(entry) = self.entry(index) else {
             return;
         };
-        let earlier = due < entry.due;
         entry.due = due;
-        if entry.slot.is_none() || earlier {
+        // Where it stands in an earlier slot it is looked at again from there: to move a deadline on,
+        // as every request does, touches no neighbour.
+        if entry.slot.is_none() || due < entry.placed {
             self.unlink(index);
             self.link(index, now, due);
         }
@@ -216,6 +220,7 @@ impl Slab {
         }
         if let Some(entry) = self.entry(index) {
             entry.slot = Some(slot);
+            entry.placed = now.saturating_add(u64::try_from(ahead).unwrap_or(0));
             entry.previous = NONE;
             entry.next = head;
         }
