@@ -1,4 +1,4 @@
-//! An idle connection without hyper: a socket, a deadline, and about a kilobyte.
+//! An idle connection without hyper: a socket and a deadline.
 //!
 //! hyper keeps 10 to 18 KiB for a connection. While nothing is under way none of it is needed.
 
