@@ -19,7 +19,7 @@ DENY_BIN := $(TOOLS)/cargo-deny-$(DENY)/bin/cargo-deny
 PROFILE := dist
 
 .DEFAULT_GOAL := help
-.PHONY: help test packages tools fmt lint docs unit deny audit demo proof-sessions bench image image-root clean
+.PHONY: help test packages tools fmt lint docs unit deny audit demo proof-sessions proof-crowd bench image image-root clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -78,6 +78,9 @@ demo: ## the product in a minute
 
 proof-sessions: ## what a signed-in user costs: at most 512 bytes, among a million
 	cargo run --locked --release --example session_memory -- 1000000 512
+
+proof-crowd: ## what thousands of idle and of stalled peers cost, and that nobody waits for them
+	CROWD=8000 cargo test --locked --release --test it crowd -- --nocapture --test-threads 1
 
 bench: ## CPU per request beside nginx
 	cargo build --locked --profile dist

@@ -16,6 +16,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -54,8 +55,14 @@ enum Turn {
     Cut,
 }
 
-/// Serves `stream` until it ends. `handler` answers each request, and each refusal of ours.
-pub(super) async fn serve<S, F, B>(stream: TcpStream, worker: Rc<Worker>, handler: S)
+/// Serves `stream` until it ends. `handler` answers each request, and each refusal of ours; `place`
+/// is given up at the end.
+pub(super) fn serve<S, F, B, P>(
+    stream: TcpStream,
+    worker: Rc<Worker>,
+    handler: S,
+    place: P,
+) -> impl Future<Output = ()>
 where
     S: Fn(Arrival) -> F + 'static,
     F: Future<Output = Response<B>> + 'static,
@@ -64,33 +71,29 @@ where
 {
     let handler = Rc::new(handler);
     let state = State::new(&worker.wheel, &worker.timeouts);
-    state.rest();
     let mut io = Io::new(stream, Rc::clone(&state), &worker.desk);
-    loop {
-        let (turn, mut parts) = converse(io, &worker, &state, &handler).await;
-        match turn {
-            Turn::Park if parts.read_buf.is_empty() => {
-                if !parking::wait(parts.io.stream(), &state, &worker.draining).await {
-                    return;
-                }
-                io = parts.io;
+    // What an idle connection costs is, for the most part, the size of this future.
+    async move {
+        let _place = place;
+        loop {
+            // Bytes of the next head may have come already: then there is nothing to wait for.
+            if !io.has_prefix() && !parking::wait(&mut io, &state, &worker.draining).await {
+                return;
             }
-            // Bytes of the next head were with hyper: go on with them at once.
-            Turn::Park => io = parts.io.with_prefix(parts.read_buf.split_off(0)),
-            Turn::Over(false) | Turn::Cut => return,
-            Turn::Broken => return closing::reset(&parts.io),
-            Turn::Over(true) => return Box::pin(closing::linger(parts.io, &state)).await,
-            Turn::Refused(refusal) => {
-                let answer = Box::pin(handler(Arrival::Refusal(refusal))).await;
-                return Box::pin(closing::refuse(parts.io, &state, answer)).await;
+            let turn;
+            (turn, io) = converse(io, &worker, &state, &handler).await;
+            match turn {
+                Turn::Park => {}
+                Turn::Over(false) | Turn::Cut => return,
+                Turn::Broken => return closing::reset(&io),
+                Turn::Over(true) => return Box::pin(closing::linger(io, &state)).await,
+                Turn::Refused(refusal) => {
+                    let answer = Box::pin(handler(Arrival::Refusal(refusal))).await;
+                    return Box::pin(closing::refuse(io, &state, answer)).await;
+                }
             }
         }
     }
-}
-
-struct Parts {
-    io: Io,
-    read_buf: Bytes,
 }
 
 /// Lets hyper speak HTTP on `io` until the connection is quiet or over.
@@ -99,7 +102,7 @@ async fn converse<S, F, B>(
     worker: &Worker,
     state: &Rc<State>,
     handler: &Rc<S>,
-) -> (Turn, Parts)
+) -> (Turn, Io)
 where
     S: Fn(Arrival) -> F + 'static,
     F: Future<Output = Response<B>> + 'static,
@@ -111,8 +114,9 @@ where
         exchanges.speaks(request.version());
         let exchange = Exchange::begin(&exchanges, request.body().is_end_stream());
         let request = request.map(|body| RequestBody::new(body, Rc::clone(&exchanges)));
-        let answer = handler(Arrival::Request(request));
-        async move { Ok::<_, Infallible>(answer.await.map(|body| exchange.carry(body))) }
+        // An async block would keep room for the handler's future twice, and hyper moves it.
+        handler(Arrival::Request(request))
+            .map(|answer| Ok::<_, Infallible>(answer.map(|body| exchange.carry(body))))
     });
     let mut connection = Box::new(worker.http.serve_connection(TokioIo::new(io), service));
     let mut leaving = false;
@@ -141,11 +145,5 @@ where
     })
     .await;
     let parts = connection.into_parts();
-    (
-        turn,
-        Parts {
-            io: parts.io.into_inner(),
-            read_buf: parts.read_buf,
-        },
-    )
+    (turn, parts.io.into_inner().with_prefix(parts.read_buf))
 }

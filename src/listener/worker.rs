@@ -185,23 +185,19 @@ async fn accept<C, S, F, B>(
         if matches!(welcome, Welcome::Out) {
             continue;
         }
-        let handler = connect(peer);
+        let (worker, handler) = (Rc::clone(worker), connect(peer));
         let mut connections = connections.borrow_mut();
-        let worker = Rc::clone(worker);
-        connections.spawn_local(async move {
-            let _place = place;
-            if matches!(welcome, Welcome::In) {
-                return connection::serve(stream, worker, handler).await;
-            }
-            let state = State::new(&worker.wheel, &worker.timeouts);
-            let answer = Box::pin(handler(Arrival::Refusal(Refusal::Overloaded))).await;
-            Box::pin(closing::refuse(
-                Io::new(stream, Rc::clone(&state), &worker.desk),
-                &state,
-                answer,
-            ))
-            .await;
-        });
+        if matches!(welcome, Welcome::In) {
+            connections.spawn_local(connection::serve(stream, worker, handler, place));
+        } else {
+            connections.spawn_local(async move {
+                let _place = place;
+                let state = State::new(&worker.wheel, &worker.timeouts);
+                let io = Io::new(stream, Rc::clone(&state), &worker.desk);
+                let answer = handler(Arrival::Refusal(Refusal::Overloaded)).await;
+                closing::refuse(io, &state, answer).await;
+            });
+        }
         while connections.try_join_next().is_some() {}
     }
 }

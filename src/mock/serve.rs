@@ -21,7 +21,7 @@ use crate::mock::Api;
 use crate::mock::answer::{self, Answer};
 use crate::mock::control::{Control, http as control_http};
 use crate::mock::endpoint::{self, Request};
-use crate::mock::traffic::Instead;
+use crate::mock::traffic::{Fault, Instead};
 
 /// The longest body taken, in bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -94,23 +94,10 @@ async fn call_api(
     call: &Request,
     chunked: bool,
 ) -> Result<Response<Text>, io::Error> {
-    let (fault, latency) = {
-        let mut traffic = control.traffic();
-        let lane = traffic.lane(api);
-        (lane.begin(call.record()), lane.latency)
-    };
+    let (fault, latency, answer) = work(control, api, call, chunked);
     let in_flight = InFlight { control, api };
     control.notify();
 
-    let works = fault.as_ref().is_none_or(|fault| fault.consumes);
-    let answer = if chunked {
-        // What stands before WeChat's APIs wants a Content-Length.
-        Answer::new(412, "text/plain", "")
-    } else if works {
-        endpoint::handle(&mut control.world(), api, call, control.now())
-    } else {
-        Answer::new(200, "text/plain", "")
-    };
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
@@ -132,6 +119,29 @@ async fn call_api(
         Some(Instead::Close) => Err(io::ErrorKind::ConnectionAborted.into()),
         Some(Instead::CutShort) => Ok(respond(answer, true)),
     }
+}
+
+/// Counts the call, and lets the API do its work unless something is to go wrong instead. Who sees that
+/// a call came sees what it did, too.
+fn work(
+    control: &Control,
+    api: Api,
+    call: &Request,
+    chunked: bool,
+) -> (Option<Fault>, Duration, Answer) {
+    let mut traffic = control.traffic();
+    let lane = traffic.lane(api);
+    let (fault, latency) = (lane.begin(call.record()), lane.latency);
+    let works = fault.as_ref().is_none_or(|fault| fault.consumes);
+    let answer = if chunked {
+        // What stands before WeChat's APIs wants a Content-Length.
+        Answer::new(412, "text/plain", "")
+    } else if works {
+        endpoint::handle(&mut control.world(), api, call, control.now())
+    } else {
+        Answer::new(200, "text/plain", "")
+    };
+    (fault, latency, answer)
 }
 
 /// A call that is not answered yet, also when its client hangs up meanwhile.

@@ -11,6 +11,7 @@
 
 mod cli;
 mod config;
+mod crowd;
 mod demo;
 mod docs;
 mod endpoints;

@@ -19,7 +19,7 @@ use crate::listener::connection::state::State;
 /// kernel does for a list.
 const SHORT: usize = 4096;
 
-/// Room to put slices together, shared by the connections of a worker.
+/// Room to put slices together and to read into, shared by the connections of a worker.
 pub(in crate::listener) type Desk = Rc<RefCell<Vec<u8>>>;
 
 /// The bytes of one connection, between the socket and hyper.
@@ -41,9 +41,30 @@ impl Io {
         }
     }
 
+    /// What was read and not used comes first at the next reading. Bytes that are none are let go at
+    /// once: even empty they would hold on to a buffer of hyper's, for as long as we are parked.
     pub(in crate::listener) fn with_prefix(mut self, prefix: Bytes) -> Self {
-        self.prefix = prefix;
+        self.prefix = if prefix.is_empty() { Bytes::new() } else { prefix };
         self
+    }
+
+    pub(in crate::listener) fn has_prefix(&self) -> bool {
+        !self.prefix.is_empty()
+    }
+
+    /// Reads what has come into `prefix`, for when nobody else has room for it; nothing: the peer has
+    /// ended its side. That there may be something to read says little: a new socket always has that.
+    pub(in crate::listener) fn fetch(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut desk = self.desk.borrow_mut();
+        desk.clear();
+        desk.reserve(SHORT);
+        let mut buffer = ReadBuf::uninit(desk.spare_capacity_mut());
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        self.prefix = Bytes::copy_from_slice(buffer.filled());
+        if self.has_prefix() {
+            self.state.heard();
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Tells the peer that nothing more will come from us.
@@ -75,6 +96,9 @@ impl AsyncRead for Io {
         if io.prefix.has_remaining() {
             let length = io.prefix.len().min(buffer.remaining());
             buffer.put_slice(&io.prefix.split_to(length));
+            if !io.has_prefix() {
+                io.prefix = Bytes::new();
+            }
             io.state.heard();
             return Poll::Ready(Ok(()));
         }

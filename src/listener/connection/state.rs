@@ -126,11 +126,6 @@ impl State {
         !self.unflushed.get()
     }
 
-    /// Begins the lull after which an idle connection is parked.
-    pub(in crate::listener) fn rest(&self) {
-        self.timer.set(LULL);
-    }
-
     pub(in crate::listener) fn is_quiet(&self) -> bool {
         self.phase.get() == Phase::Idle && self.read_whole.get() && !self.unflushed.get()
     }
