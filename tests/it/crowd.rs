@@ -1,5 +1,6 @@
 //! Thousands of peers that ask for nothing, or never finish asking: what each costs, and that nobody
-//! waits for them. `CROWD` sets how many; `make proof-crowd` takes 8,000.
+//! waits for them. `CROWD` sets how many; `make proof-crowd` takes 8,000, and shows the figures.
+#![allow(clippy::print_stdout)]
 
 use std::time::{Duration, Instant};
 

@@ -44,7 +44,11 @@ impl Io {
     /// What was read and not used comes first at the next reading. Bytes that are none are let go at
     /// once: even empty they would hold on to a buffer of hyper's, for as long as we are parked.
     pub(in crate::listener) fn with_prefix(mut self, prefix: Bytes) -> Self {
-        self.prefix = if prefix.is_empty() { Bytes::new() } else { prefix };
+        self.prefix = if prefix.is_empty() {
+            Bytes::new()
+        } else {
+            prefix
+        };
         self
     }
 
