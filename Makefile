@@ -19,7 +19,7 @@ DENY_BIN := $(TOOLS)/cargo-deny-$(DENY)/bin/cargo-deny
 PROFILE := dist
 
 .DEFAULT_GOAL := help
-.PHONY: help test packages tools fmt lint docs unit deny audit demo proof-sessions proof-crowd bench image image-root clean
+.PHONY: help test packages tools fmt lint docs unit deny audit demo proof-sessions proof-crowd proof-snapshot bench image image-root clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -81,6 +81,9 @@ proof-sessions: ## what a signed-in user costs: at most 512 bytes, among a milli
 
 proof-crowd: ## what thousands of idle and of stalled peers cost, and that nobody waits for them
 	CROWD=8000 cargo test --locked --release --test it crowd -- --nocapture --test-threads 1
+
+proof-snapshot: ## a planned restart under 10,000 signed-in users logs nobody out
+	USERS=10000 cargo test --locked --release --test it operation::snapshot -- --nocapture
 
 bench: ## CPU per request beside nginx
 	cargo build --locked --profile dist

@@ -46,6 +46,9 @@ pub enum Error {
     /// Sessions cannot be kept.
     #[error("sessions: {0}")]
     Session(#[from] session::Error),
+    /// There is no place for `session.snapshot`.
+    #[error("session.snapshot: {0}")]
+    Snapshot(#[from] session::snapshot::Error),
     /// The client of `WeChat`'s API cannot be built.
     #[error("wechat: {0}")]
     Wechat(#[from] wechat::Error),
@@ -94,6 +97,8 @@ impl Gateway {
             config.warnings(),
             control.handle(),
         )?;
+        // After all that can fail: a snapshot is good for one start.
+        plans.take_snapshot();
         control.spawn(sweep(plans.sessions()));
         let load = Arc::new(Load::new(most_connections(config)));
         let (alive, ended) = mpsc::channel();
@@ -146,7 +151,8 @@ impl Gateway {
     }
 
     /// Stops taking connections, ends idle ones, and waits for what is under way: at most
-    /// `timeouts.drain`. Whether all of it ended by itself.
+    /// `timeouts.drain`. Then writes the snapshot of sessions that the config asks for. Whether all of it
+    /// ended by itself.
     pub fn drain(mut self) -> bool {
         self.ready.send_replace(false);
         self.plans.leave();
@@ -154,7 +160,9 @@ impl Gateway {
         let ended = self.ended.get_mut();
         let ended = ended.unwrap_or_else(PoisonError::into_inner);
         let patience = self.plans.patience();
-        ended.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Disconnected)
+        let all = ended.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Disconnected);
+        self.plans.write_snapshot();
+        all
     }
 }
 

@@ -213,6 +213,13 @@ pub(super) fn session(checks: &mut Checks<'_>, session: &session::Config) {
             "write how many devices one user may have, such as 5",
         );
     }
+    if session.snapshot.is_some() && session.secret.is_none() {
+        checks.blame(
+            "session.snapshot",
+            "`session.snapshot` needs `session.secret`: without it nobody could open the file again",
+            "make one with `openssl rand -base64 32`",
+        );
+    }
     if session.cookie.is_empty() {
         return;
     }

@@ -15,9 +15,10 @@ use tokio::task::JoinHandle;
 use crate::config::{Change, Config};
 use crate::deadline::Wheel;
 use crate::gateway::Error;
+use crate::gateway::clock::now;
 use crate::gateway::site::{Before, Plan, Site};
 use crate::listener::Settings;
-use crate::session::Sessions;
+use crate::session::{Sessions, snapshot};
 use crate::telemetry::access_log;
 
 /// How long a start or a reload waits for the names of upstreams. What is not known by then is looked up
@@ -73,6 +74,7 @@ impl Plans {
         control: &Handle,
         log: Option<access_log::Entry>,
     ) -> Result<Self, Error> {
+        try_out_snapshot(config)?;
         let plan = Arc::new(Plan::new(config, control, log.clone(), None)?);
         look_up(&plan, control);
         let (taken, _) = mpsc::channel();
@@ -106,6 +108,29 @@ impl Plans {
         self.plan.sessions.clone()
     }
 
+    /// Remembers the sessions of the last run, if it left a snapshot.
+    pub(super) fn take_snapshot(&self) {
+        let Some(path) = &self.config.session.snapshot else {
+            return;
+        };
+        match self.plan.sessions.take_snapshot(path) {
+            Ok(Some(users)) => tracing::info!(users, "the snapshot was taken: they are signed in"),
+            Ok(None) => tracing::info!("there is no snapshot: nobody is signed in"),
+            Err(error) => tracing::error!(%error, "the snapshot is refused: nobody is signed in"),
+        }
+    }
+
+    /// Leaves the sessions to the next run, where the config asks for it.
+    pub(super) fn write_snapshot(&self) {
+        let Some(path) = &self.config.session.snapshot else {
+            return;
+        };
+        match self.plan.sessions.write_snapshot(path, now()) {
+            Ok(users) => tracing::info!(users, "a snapshot was written"),
+            Err(error) => tracing::error!(%error, "no snapshot: everybody must log in again"),
+        }
+    }
+
     /// `timeouts.drain`
     pub(super) fn patience(&self) -> Duration {
         self.config.timeouts.drain
@@ -127,6 +152,7 @@ impl Plans {
         if reloaded.changed.is_empty() {
             return Ok(reloaded);
         }
+        try_out_snapshot(&next)?;
         let before = Before {
             plan: &self.plan,
             config: &self.config,
@@ -206,6 +232,14 @@ fn keep_what_is_set_at_start(next: &mut Config, running: &Config) {
     next.session.capacity = running.session.capacity;
     next.admin.clone_from(&running.admin);
     next.log.clone_from(&running.log);
+}
+
+/// That there is no place for it should be known now, not at the end.
+fn try_out_snapshot(config: &Config) -> Result<(), Error> {
+    match &config.session.snapshot {
+        Some(path) => Ok(snapshot::try_out(path)?),
+        None => Ok(()),
+    }
 }
 
 fn look_up(plan: &Plan, control: &Handle) {

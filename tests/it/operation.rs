@@ -2,3 +2,4 @@
 
 mod reload;
 mod reload_by_signal;
+mod snapshot;
