@@ -43,6 +43,8 @@ export class WxgateError extends Error {
   readonly retryAfter?: number;
   /** What the gateway or the platform said, for developers. */
   readonly detail?: string;
+  /** The same, under the name that `wx` gives it. */
+  readonly errMsg: string;
 
   constructor(code: Code, { action, status, requestId, retryAfter, detail }: More = {}) {
     super(detail);
@@ -53,6 +55,7 @@ export class WxgateError extends Error {
     this.requestId = requestId;
     this.retryAfter = retryAfter;
     this.detail = detail;
+    this.errMsg = detail || code;
   }
 }
 

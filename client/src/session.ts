@@ -30,8 +30,13 @@ export function session(
 
   function current(): string {
     if (token === undefined) {
-      const kept: unknown = platform().getStorageSync(key);
-      token = typeof kept === 'string' ? kept : '';
+      const on = platform();
+      try {
+        const kept: unknown = on.getStorageSync(key);
+        token = typeof kept === 'string' ? kept : '';
+      } catch {
+        token = '';
+      }
     }
     return token;
   }
@@ -66,6 +71,8 @@ export function session(
     const { token: given } = await exchange(code, current());
     if (typeof given !== 'string') throw new WxgateError('unexpected_answer', { detail: 'no token came' });
     token = given;
+    // WeChat's session is as new as can be.
+    checking = Promise.resolve();
     try {
       platform().setStorageSync(key, given);
     } catch {

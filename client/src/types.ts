@@ -1,7 +1,5 @@
 // The interface: what goes into a client and what comes out, in the shapes that `wx` has given them.
 
-import type { WxgateError } from './error.js';
-
 /**
  * `wx`, or anything shaped like it: `uni`, `Taro`, a `wx` of your tests.
  * Each of them types its options in a way of its own, so what goes in is `any` here.
@@ -56,7 +54,8 @@ export type Headers = Record<string, any>;
 /** `wx`'s own callbacks. They may be given: each is called once, when the promise is settled. */
 export interface Callbacks<T> {
   success?(answer: T): unknown;
-  fail?(error: WxgateError): unknown;
+  /** Gets a `WxgateError`, which has an `errMsg` too; `any`, so that what was written for `wx` fits. */
+  fail?(error: any): unknown;
   complete?(outcome: any): unknown;
 }
 

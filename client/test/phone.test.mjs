@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { WxgateError, createClient } from 'wxgate-client';
-import { bed } from './support/bed.mjs';
+import { bed, until } from './support/bed.mjs';
 import { fakeWx } from './support/wx.mjs';
 
 const NUMBER = { phoneNumber: '13912345678', purePhoneNumber: '13912345678', countryCode: '86' };
@@ -73,7 +73,7 @@ test('no wx.login while a tap is being answered, whoever else needs one', async 
   wx.calls.length = 0;
   await world.order('delay', { api: 'getuserphonenumber', hold: true });
   const held = client.phone(tap(await coded()));
-  while ((await world.calls('getuserphonenumber')) < 2) await new Promise(setImmediate);
+  await until(async () => (await world.calls('getuserphonenumber')) === 2);
   await world.signOutElsewhere('oAlice');
   const refused = new Promise((resolve) => {
     const { request } = wx;

@@ -94,10 +94,12 @@ export async function service(after) {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  after.after(() => {
+  /** Ends it, and every exchange with it. */
+  self.close = () => {
     server.closeAllConnections();
     server.close();
-  });
+  };
+  after.after(self.close);
   self.url = `http://127.0.0.1:${server.address().port}`;
   return self;
 }
@@ -130,6 +132,15 @@ async function wxgate(after, args, sign) {
     ended.then(() => reject(new Error(`wxgate ended:\n${said}`)));
   });
   return found;
+}
+
+/** Waits until `holds` does, which must be soon. */
+export async function until(holds) {
+  const end = Date.now() + PATIENCE;
+  while (!(await holds())) {
+    assert.ok(Date.now() < end, `it did not come about: ${holds}`);
+    await new Promise(setImmediate);
+  }
 }
 
 async function send(url, method, body, headers = {}) {
