@@ -10,6 +10,7 @@
 )]
 
 mod cli;
+mod client;
 mod config;
 mod demo;
 mod docs;
