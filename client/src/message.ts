@@ -39,7 +39,8 @@ const WORDS: Record<'zh' | 'en', Record<string, string>> = {
   },
 };
 
-export function message({ code, action }: WxgateError, language: 'zh' | 'en'): string {
-  const words = WORDS[language];
+/** In Chinese, but for a language that begins with `en`. */
+export function message({ code, action }: WxgateError, language: string): string {
+  const words = WORDS[/^en/i.test(language) ? 'en' : 'zh'];
   return words[code] || words[action]!;
 }

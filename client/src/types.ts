@@ -26,8 +26,8 @@ export interface ClientOptions {
   prefix?: string;
   /** The header of the credential (the gateway's `session.header`): `Authorization`. */
   header?: string;
-  /** The language of the errors' messages: `zh`. */
-  language?: 'zh' | 'en';
+  /** The language of the errors' messages, in any of WeChat's spellings (`zh_CN`, `en`): `zh`. */
+  language?: string;
 }
 
 /** The mini-program's side of the gateway. Make one, and let every page use it. */

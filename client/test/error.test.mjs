@@ -106,7 +106,12 @@ test('a page of some proxy in place of an answer is no token and no number', asy
 test('the words are Chinese, or English if asked for', async () => {
   const failing = { errMsg: 'request:fail' };
   assert.equal((await rejection(answered(failing).request({ url: '/' }))).message, '网络不给力，请检查后重试');
-  assert.match((await rejection(answered(failing, 'en').request({ url: '/' }))).message, /^No network/);
+  for (const language of ['en', 'en_US']) {
+    assert.match((await rejection(answered(failing, language).request({ url: '/' }))).message, /^No network/);
+  }
+  for (const language of ['zh_CN', 'zh_TW', 'fr', '']) {
+    assert.match((await rejection(answered(failing, language).request({ url: '/' }))).message, /网络/);
+  }
   assert.equal((await rejection(answered({}).phone({ detail: { errMsg: 'getPhoneNumber:fail user deny' } }))).message, '请绑定手机号');
 });
 

@@ -81,6 +81,9 @@ test("a page in strict TypeScript compiles against WeChat's own types, and mista
 });
 
 test('the types are found from ES modules and from CommonJS', () => {
+  const compiled = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'test/types/node'], { cwd: root, encoding: 'utf8' });
+  assert.equal(compiled.stdout + compiled.stderr, '');
+  assert.equal(compiled.status, 0);
   const { exports: { '.': ways } } = manifest;
   for (const way of Object.values(ways)) for (const path of Object.values(way)) read(path);
   for (const field of ['main', 'module', 'types']) read(manifest[field]);

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { createClient } from 'wxgate-client';
-import { bed, service } from './support/bed.mjs';
+import { APPID, bed, service } from './support/bed.mjs';
 import { fakeWx } from './support/wx.mjs';
 
 /** A bed, a phone and its client. */
@@ -194,6 +194,15 @@ test('a login that failed is tried again by the next call', async (context) => {
   assert.equal(wx.count('login'), 1);
   wx.fault = () => undefined;
   assert.equal((await client.request({ url: '/' })).statusCode, 200);
+});
+
+test('one of several apps says which it is, and the endpoints may be elsewhere', async (context) => {
+  const other = '[endpoints]\nprefix = "/gate"\n[[app]]\nappid = "wxfedcba9876543210"\nsecret = { env = "WX_SECRET" }';
+  const world = await bed(context, other);
+  const made = (more) => createClient({ baseUrl: world.url, adapter: fakeWx(world), prefix: '/gate', ...more });
+  await assert.rejects(made().request({ url: '/' }), { code: 'bad_request', action: 'fix', status: 400 });
+  assert.equal((await made({ appid: APPID }).request({ url: '/' })).statusCode, 200);
+  assert.equal(world.upstream.seen[0].headers['x-wx-appid'], APPID);
 });
 
 test('a socket is opened with the credential of a session that is looked after before', async (context) => {
