@@ -7,10 +7,17 @@ import { proof } from './phone.js';
 import { call, failure, isSame, lookup, platform } from './platform.js';
 import { problem, REFUSAL, type Raw } from './problem.js';
 import { session } from './session.js';
-import type { Answer, Callbacks, Client, ClientOptions, Headers, Options, SocketOptions } from './types.js';
+import type { Answer, Callbacks, Client, ClientOptions, Headers, SocketOptions } from './types.js';
 
 /** What may be sent twice although it may have been done already (RFC 9110 §9.2.1). */
 const SAFE = /^(GET|HEAD|OPTIONS)$/i;
+
+/** The options of a call, as far as they matter here. */
+interface Given {
+  url: string;
+  header?: Headers;
+  method?: string;
+}
 
 /** A client of the gateway at `baseUrl`. Throws a `WxgateError` if that is no address. */
 export function createClient(options: ClientOptions): Client {
@@ -41,7 +48,7 @@ export function createClient(options: ClientOptions): Client {
   }
 
   /** A call with the credential. At a 401 there is a login, and a second try of what the service cannot have done yet. */
-  async function send<T extends Raw>(api: 'request' | 'uploadFile' | 'downloadFile', given: Options<T>): Promise<T> {
+  async function send<T extends Raw>(api: 'request' | 'uploadFile' | 'downloadFile', given: Given): Promise<T> {
     const { url, ours } = place(given.url);
     if (!ours) return call<T>(on(), api, { ...given, url });
     const attempt = (token: string) => call<T>(on(), api, { ...given, url, header: credential(given.header, token) });

@@ -59,18 +59,37 @@ export interface Callbacks<T> {
   complete?(outcome: any): unknown;
 }
 
-/** What all calls take: a `url`, relative or absolute, and whatever else `wx` takes. */
+/**
+ * What all calls take: a `url`, relative or absolute, and `wx`'s options. What your platform has besides goes in by
+ * `{ url, ...more }`: listing them is what makes `headers` for `header` an error.
+ */
 export interface Options<T> extends Callbacks<T> {
   url: string;
+  /** The credential is added, and takes the place of what stands under its name. */
   header?: Headers;
+  /** Milliseconds; WeChat's default is 60,000. */
   timeout?: number;
-  [option: string]: any;
+  enableHttp2?: boolean;
+  enableProfile?: boolean;
+  enableQuic?: boolean;
 }
 
 export interface RequestOptions<T = any> extends Options<Answer<T>> {
   /** `wx` has no PATCH. */
   method?: 'OPTIONS' | 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'TRACE' | 'CONNECT';
   data?: string | object | ArrayBuffer;
+  dataType?: string;
+  responseType?: 'text' | 'arraybuffer';
+  /** From base library 3.2.2 on. */
+  redirect?: 'follow' | 'manual';
+  enableCache?: boolean;
+  enableChunked?: boolean;
+  enableHttpDNS?: boolean;
+  enableHttpDNSFallback?: boolean;
+  forceCellularNetwork?: boolean;
+  httpDNSServiceId?: string;
+  httpDNSTimeout?: number;
+  useHighPerformanceMode?: boolean;
 }
 
 export interface UploadOptions extends Options<UploadAnswer> {
@@ -83,8 +102,14 @@ export interface DownloadOptions extends Options<DownloadAnswer> {
   filePath?: string;
 }
 
-export interface SocketOptions extends Options<any> {
+export interface SocketOptions extends Callbacks<any> {
+  url: string;
+  header?: Headers;
+  timeout?: number;
   protocols?: string[];
+  tcpNoDelay?: boolean;
+  perMessageDeflate?: boolean;
+  forceCellularNetwork?: boolean;
 }
 
 export interface Answer<T = any> {

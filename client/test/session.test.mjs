@@ -99,6 +99,19 @@ test('a 401 that comes after the login has been made causes no second one', asyn
   assert.deepEqual(world.upstream.seen.map((seen) => seen.url), ['/early', '/late']);
 });
 
+test('a call that begins while a login is under way waits for it', async (context) => {
+  const { wx, client } = await expired(context);
+  const { login } = wx;
+  let later;
+  wx.login = (options) => {
+    later = client.request({ url: '/later' });
+    login(options);
+  };
+  await client.request({ url: '/' });
+  await later;
+  assert.equal(wx.calls.filter((call) => call.url?.endsWith('/later')).length, 1);
+});
+
 for (const method of ['POST', 'PUT', 'DELETE']) {
   test(`a ${method} that the gateway refused reaches the service once, after the login`, async (context) => {
     const { world, wx, client } = await expired(context);

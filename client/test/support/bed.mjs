@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 export const APPID = 'wx0123456789abcdef';
 
 const WXGATE = process.env.WXGATE ?? fileURLToPath(new URL('../../../target/debug/wxgate', import.meta.url));
+assert.ok(existsSync(WXGATE), `${WXGATE} is missing: run \`cargo build\` first, or name it in WXGATE`);
 const PATIENCE = 20_000;
 
 const ROUTES = `

@@ -90,6 +90,9 @@ export function details(error: WxgateError): [string, Action, number | undefined
 
 // @ts-expect-error: without an address there is no client.
 createClient({});
+client.request({ url: '/', ...{ sslVerify: false } });
+// @ts-expect-error: it is `header`.
+client.request({ url: '/', headers: {} });
 // @ts-expect-error: wx has no PATCH.
 client.request({ url: '/', method: 'PATCH' });
 // @ts-expect-error: a file needs a name.
