@@ -80,7 +80,7 @@ test('no network, a domain that is not listed, and a login that gives no code ha
     const client = answered({ errMsg });
     for (const call of [client.request({ url: '/' }), client.uploadFile({ url: '/' }), client.downloadFile({ url: '/' }), client.phone({ detail: { errMsg: 'getPhoneNumber:ok', code: 'c' } })]) {
       const error = await rejection(call);
-      assert.deepEqual([error.code, error.action, error.detail, error.status], [code, action, errMsg, undefined]);
+      assert.deepEqual([error.code, error.action, error.detail, error.errMsg, error.status], [code, action, errMsg, errMsg, undefined]);
     }
   }
   const adapter = { getStorageSync: () => '', login: (options) => options.success({ errMsg: 'login:ok' }) };

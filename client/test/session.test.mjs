@@ -145,6 +145,10 @@ test("a service's own 401 is an answer like any other, and so is its 500", async
     const answer = await client.request({ url: '/', method: 'POST' });
     assert.deepEqual([answer.statusCode, answer.data], [status, { error: 'mine' }]);
   }
+  // A 200 is never an error, whatever words are in it.
+  const words = { code: 'session_expired', action: 'login' };
+  world.upstream.answer = () => ({ body: words });
+  assert.deepEqual((await client.request({ url: '/' })).data, words);
   assert.equal(wx.count('login'), 1);
 });
 
