@@ -163,7 +163,8 @@ test('a session that is gone again at the second try is an error, not a loop', a
   assert.equal(world.upstream.seen.length, 0);
 });
 
-for (const [kind, more] of [['whose task tells the headers', {}], ['that tells no headers', { tasks: false }]]) {
+for (const [kind, tasks] of [['whose task tells the headers', true], ['that tells no headers', false]]) {
+  const more = { tasks };
   test(`an upload at an expired session arrives once, on a phone ${kind}`, async (context) => {
     const { world, wx, client } = await expired(context, more);
     const filePath = join(world.folder, 'photo.jpg');
@@ -173,6 +174,9 @@ for (const [kind, more] of [['whose task tells the headers', {}], ['that tells n
     assert.equal(wx.count('login'), 1);
     assert.equal(world.upstream.seen.length, 1);
     assert.match(world.upstream.seen[0].body, /name="album"[^]*filename="photo.jpg"[^]*pixels/);
+    // Only who is told no headers has to ask whose 401 it was.
+    const asked = wx.calls.some((call) => call.url?.endsWith('/wxgate/session'));
+    assert.deepEqual([asked, answer.header === undefined], tasks ? [false, false] : [true, true]);
   });
 
   test(`an upload that the service itself answers with 401 is never sent twice, on a phone ${kind}`, async (context) => {
@@ -192,6 +196,11 @@ for (const [kind, more] of [['whose task tells the headers', {}], ['that tells n
     assert.equal(world.upstream.seen.length, 1);
   });
 }
+
+test('a download that the gateway refuses is an error, though its body went into a file', async (context) => {
+  const { client } = await phone(context);
+  await assert.rejects(client.downloadFile({ url: '/phone-only' }), { code: 'phone_required', action: 'phone', status: 403 });
+});
 
 test('a login code that WeChat takes no more gets one more chance', async (context) => {
   const { world, wx, client } = await phone(context);
