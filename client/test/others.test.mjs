@@ -25,6 +25,14 @@ for (const [file, settings, global, calling] of CLIENTS) {
   test(`${file}: signs in, calls, and comes back after its session is gone`, async (context) => {
     const world = await bed(context, settings);
     const wx = fakeWx(world);
+    // What is asked of /late is answered when `early` is through.
+    let early = Promise.resolve();
+    const { request } = wx;
+    wx.request = (options) => {
+      const end = options.url.endsWith('/late') ? early : Promise.resolve();
+      const later = (callback) => callback && ((result) => end.then(() => callback(result)));
+      return request({ ...options, success: later(options.success), complete: later(options.complete) });
+    };
     const send = calling(await loaded(file, world.url, { [global]: wx }));
     const alice = [200, { openid: 'oAlice' }];
 
@@ -44,12 +52,23 @@ for (const [file, settings, global, calling] of CLIENTS) {
     assert.deepEqual(await send('POST', '/orders', { item: 8 }), alice);
     assert.deepEqual(world.upstream.seen.map(({ method, url, body }) => [method, url, body]), [['POST', '/orders', '{"item":8}']]);
 
+    // A 401 that comes after somebody else has signed in causes no second login.
+    await world.signOutElsewhere('oAlice');
+    let through;
+    early = new Promise((resolve) => (through = resolve));
+    const late = send('GET', '/late');
+    assert.deepEqual(await send('GET', '/early'), alice);
+    through();
+    assert.deepEqual(await late, alice);
+    assert.equal(wx.count('login'), 4);
+    world.upstream.seen.length = 0;
+
     // A service's own 401 is the page's business, and is not repeated.
     const refusal = { code: 'session_expired', action: 'login' };
     world.upstream.answer = () => ({ status: 401, body: refusal });
     assert.deepEqual(await send('POST', '/orders', {}), [401, refusal]);
-    assert.equal(world.upstream.seen.length, 2);
-    assert.equal(wx.count('login'), 3);
+    assert.equal(world.upstream.seen.length, 1);
+    assert.equal(wx.count('login'), 4);
     for (const { headers } of world.upstream.seen) assert.ok(!JSON.stringify(headers).includes('wxg_'));
   });
 }
