@@ -44,7 +44,7 @@ export function createClient(options: ClientOptions): Client {
     });
     const { statusCode: status, data: body } = answer;
     if (status === 200 && body && typeof body === 'object') return body;
-    throw problem(answer) || new WxgateError('unexpected_answer', { status, detail: 'this is no answer of the gateway' });
+    throw problem(on(), answer) || new WxgateError('unexpected_answer', { status, detail: 'this is no answer of the gateway' });
   }
 
   /** A call with the credential. At a 401 there is a login, and a second try of what the service cannot have done yet. */
@@ -55,14 +55,14 @@ export function createClient(options: ClientOptions): Client {
 
     const token = await signedIn.ready();
     let answer = await attempt(token);
-    let error = problem(answer);
+    let error = problem(on(), answer);
     if (answer.statusCode === 401 && (!error || error.action === 'login')) {
       const refused = await isRefusal(answer, token);
       if (!error && !refused) return answer;
       const fresh = await signedIn.renew(token);
       if (refused || SAFE.test(api === 'uploadFile' ? 'POST' : given.method || 'GET')) {
         answer = await attempt(fresh);
-        error = problem(answer);
+        error = problem(on(), answer);
       }
     }
     if (error) throw error;

@@ -1,9 +1,9 @@
 // Whose address is this: the gateway's, which gets the credential, or anybody else's, which never does.
 //
 // Mini-programs have no URL class, and parsers differ about what they are given: a backslash may be a slash, a tab
-// nothing, `host?@evil` may name either. So nothing is judged by resemblance: an address is ours if its authority is ours
-// byte for byte, and then it is written anew, with our own origin and a slash in front. Whoever reads it afterwards, and
-// however, finds that host in it.
+// nothing, `host?@evil` may name either. So nothing is judged by resemblance: an address is ours if all of its authority is ours,
+// but for case and the usual port, and then it is written anew, with our own origin and a slash in front. Whoever reads it
+// afterwards, and however, finds that host in it.
 
 import { WxgateError } from './error.js';
 

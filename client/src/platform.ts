@@ -44,6 +44,15 @@ export function failure(why: any, api?: string): WxgateError {
   return new WxgateError(code, { detail });
 }
 
+/** The text of a file, or nothing. */
+export function text(on: Adapter, path: string | undefined): unknown {
+  try {
+    return on.getFileSystemManager!().readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
 /** A header by its name in any case: platforms differ. */
 export function lookup(headers: Headers | undefined, name: string): string | undefined {
   const key = Object.keys(headers || {}).find((key) => isSame(key, name));

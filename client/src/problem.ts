@@ -1,8 +1,8 @@
 // What the gateway refused or failed at, read from an answer.
 
 import { WxgateError, type Action } from './error.js';
-import { lookup } from './platform.js';
-import type { Headers } from './types.js';
+import { lookup, text } from './platform.js';
+import type { Adapter, Headers } from './types.js';
 
 /** On every answer that the gateway gave without asking the service, and on no other: it is taken off theirs. */
 export const REFUSAL = 'X-Wxgate-Refusal';
@@ -11,18 +11,21 @@ export const REFUSAL = 'X-Wxgate-Refusal';
 export interface Raw {
   statusCode: number;
   data?: unknown;
+  tempFilePath?: string;
+  filePath?: string;
   header?: Headers;
 }
 
 /** The gateway's error, if that is what this answer is; a service's own 404 is none. */
-export function problem({ statusCode: status, header, data }: Raw): WxgateError | undefined {
+export function problem(on: Adapter, { statusCode: status, header, data, tempFilePath, filePath }: Raw): WxgateError | undefined {
   if (status < 400) return undefined;
-  const { code, action, detail, request_id: requestId } = parsed(data);
+  const body = data === undefined ? text(on, tempFilePath || filePath) : data;
+  const { code, action, detail, request_id: requestId } = parsed(body);
   const retryAfter = Number(lookup(header, 'Retry-After')) || undefined;
   if (typeof code === 'string' && isAction(action)) {
     return new WxgateError(code, { action, status, requestId, retryAfter, detail });
   }
-  // The body went into a file, or there is none because it was a HEAD.
+  // The file cannot be read here, or there is no body because it was a HEAD.
   const refusal = lookup(header, REFUSAL);
   return refusal ? new WxgateError(refusal, { action: usual(refusal, status), status, retryAfter }) : undefined;
 }

@@ -13,6 +13,7 @@ export interface Adapter {
   checkSession?(options: any): unknown;
   getStorageSync(key: string): any;
   setStorageSync(key: string, data: any): void;
+  getFileSystemManager?(): any;
 }
 
 export interface ClientOptions {

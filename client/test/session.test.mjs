@@ -198,8 +198,13 @@ for (const [kind, tasks] of [['whose task tells the headers', true], ['that tell
 }
 
 test('a download that the gateway refuses is an error, though its body went into a file', async (context) => {
-  const { client } = await phone(context);
-  await assert.rejects(client.downloadFile({ url: '/phone-only' }), { code: 'phone_required', action: 'phone', status: 403 });
+  for (const tasks of [true, false]) {
+    const { client } = await phone(context, { tasks });
+    await assert.rejects(client.downloadFile({ url: '/phone-only' }), (error) => {
+      assert.deepEqual([error.code, error.action, error.status], ['phone_required', 'phone', 403]);
+      return /^[0-9a-f]{32}$/.test(error.requestId);
+    });
+  }
 });
 
 test('a login code that WeChat takes no more gets one more chance', async (context) => {

@@ -2,7 +2,7 @@
 // requests run at once, each for sixty seconds at most, redirects are followed with all headers, and uploadFile and downloadFile tell
 // the headers to their task alone. Its user is one of the mock's.
 
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, readFileSync } from 'node:fs';
 import http from 'node:http';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -32,6 +32,8 @@ export function fakeWx(world, openid = 'oAlice', { headers = 'as sent', tasks = 
 
     getStorageSync: (key) => (storage.has(key) ? JSON.parse(storage.get(key)) : ''),
     setStorageSync: (key, data) => void storage.set(key, JSON.stringify(data)),
+
+    getFileSystemManager: () => ({ readFileSync }),
 
     login(options) {
       run('login', options, async () => ({ code: (await world.order('login-code', { openid })).code }));
