@@ -10,6 +10,7 @@
 )]
 
 mod cli;
+mod client;
 mod config;
 mod crowd;
 mod demo;
