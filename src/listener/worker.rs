@@ -22,6 +22,7 @@ use crate::deadline::{TICK, Wheel};
 use crate::listener::connection::io::{Desk, Io};
 use crate::listener::connection::state::State;
 use crate::listener::connection::{self, Worker};
+use crate::listener::framing::Bounds;
 use crate::listener::{Arrival, Limits, Peer, Refusal, Settings, closing};
 
 /// The most bytes that hyper keeps of one direction of a connection. What a stalled peer costs us is
@@ -155,6 +156,7 @@ fn worker(settings: &Settings, wheel: &Wheel, desk: &Desk) -> Rc<Worker> {
         timeouts: Rc::new(settings.timeouts.clone()),
         http: http(&settings.limits),
         draining: Cell::new(false),
+        bounds: Rc::new(Bounds::of(&settings.limits)),
         desk: Rc::clone(desk),
     })
 }
@@ -214,7 +216,7 @@ async fn accept<C, S, F, B>(
             connections.spawn_local(async move {
                 let _place = place;
                 let state = State::new(&worker.wheel, &worker.timeouts);
-                let io = Io::new(stream, Rc::clone(&state), &worker.desk);
+                let io = Io::new(stream, Rc::clone(&state), &worker);
                 let answer = handler(Arrival::Refusal(Refusal::Overloaded)).await;
                 closing::refuse(io, &state, answer).await;
             });
