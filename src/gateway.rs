@@ -28,7 +28,7 @@ use crate::gateway::capacity::{most_connections, workers};
 use crate::gateway::clock::now;
 use crate::gateway::dispatch::Client;
 use crate::gateway::reload::{Issue, Plans, Post, Reloaded};
-use crate::listener::{self, Load, Settings};
+use crate::listener::{self, Handed, Load, Settings};
 use crate::proxy::route;
 use crate::session::Sessions;
 use crate::telemetry::access_log::AccessLog;
@@ -79,6 +79,11 @@ pub struct Gateway {
 impl Gateway {
     /// Starts all that `config` asks for. When this returns, connections are taken.
     pub fn start(config: &Config) -> Result<Self, Error> {
+        Self::start_with(config, Handed::default())
+    }
+
+    /// The same with sockets that `listen` may name as `fd:NAME`.
+    pub fn start_with(config: &Config, mut handed: Handed) -> Result<Self, Error> {
         let control = Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("wxgate-control")
@@ -88,7 +93,15 @@ impl Gateway {
         let log = start_log(config)?;
         let entry = log.as_ref().map(AccessLog::entry);
         let plans = Plans::start(config, control.handle(), entry)?;
-        let bound = listener::bind(&config.listen, workers(config))?;
+        let bound = listener::bind(&config.listen, workers(config), &mut handed)?;
+        if !handed.names().is_empty() {
+            let names = handed.names().join(", ");
+            tracing::warn!(
+                names,
+                "sockets were handed over that `listen` does not name"
+            );
+        }
+        drop(handed);
         let (drain, draining) = watch::channel(false);
         let (ready, readiness) = watch::channel(true);
         let admin = admin::start(

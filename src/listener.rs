@@ -6,9 +6,11 @@
 mod closing;
 mod connection;
 mod framing;
+mod handed;
 mod parking;
 mod worker;
 
+use std::fmt::Display;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -17,6 +19,7 @@ use http::{HeaderName, Request};
 use socket2::{Domain, Protocol, Socket, Type};
 
 pub use self::connection::RequestBody;
+pub use self::handed::Handed;
 pub use self::worker::{Load, run};
 use crate::setting::{self, ListenAddress, Size};
 
@@ -77,19 +80,31 @@ pub struct Bound {
     pub sockets: Vec<Vec<TcpListener>>,
 }
 
-/// Binds each address once for each of `workers`.
+/// Binds each address once for each of `workers`. A socket that was handed over is one, and all share it.
 ///
 /// # Errors
 ///
 /// An address that is taken, even by a socket that would share it, is an error: half of the traffic
 /// would be somebody else's.
-pub fn bind(addresses: &[ListenAddress], workers: usize) -> io::Result<Bound> {
+pub fn bind(addresses: &[ListenAddress], workers: usize, handed: &mut Handed) -> io::Result<Bound> {
     let mut bound = Bound {
         addresses: Vec::new(),
         sockets: (0..workers).map(|_| Vec::new()).collect(),
     };
-    for ListenAddress::Tcp(address) in addresses {
-        let mut address = *address;
+    for address in addresses {
+        let mut address = match address {
+            ListenAddress::Tcp(address) => *address,
+            ListenAddress::Handed(name) => {
+                let named = |error| named(&error, format!("fd:{name}"));
+                for listener in handed.take(name).map_err(named)? {
+                    bound.addresses.push(listener.local_addr()?);
+                    for sockets in &mut bound.sockets {
+                        sockets.push(listener.try_clone()?);
+                    }
+                }
+                continue;
+            }
+        };
         if address.port() != 0 && workers > 1 {
             socket(address, false).map_err(|error| named(&error, address))?;
         }
@@ -120,7 +135,7 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn named(error: &io::Error, address: SocketAddr) -> io::Error {
+fn named(error: &io::Error, address: impl Display) -> io::Error {
     io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
 }
 

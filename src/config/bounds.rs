@@ -89,7 +89,7 @@ pub(super) fn addresses(
     let mut taken: Vec<(SocketAddr, &str)> = Vec::new();
     let operators = admin.map(|address| (address, "admin.listen"));
     let public = listen.iter().zip(&paths);
-    let public = public.map(|(ListenAddress::Tcp(address), path)| (*address, path.as_str()));
+    let public = public.filter_map(|(listen, path)| Some((bound(listen)?, path.as_str())));
     for (address, path) in public.chain(operators) {
         let other = taken.iter().find(|(taken, _)| collide(*taken, address));
         if let Some((taken, other)) = other {
@@ -106,6 +106,29 @@ pub(super) fn addresses(
             );
         }
         taken.push((address, path));
+    }
+    let mut names: Vec<(&str, &str)> = Vec::new();
+    for (listen, path) in listen.iter().zip(&paths) {
+        let ListenAddress::Handed(name) = listen else {
+            continue;
+        };
+        if let Some((_, other)) = names.iter().find(|(taken, _)| taken == name) {
+            checks.blame_both(
+                path,
+                (other, "the other one"),
+                format!("`{path}` and `{other}` are the same socket"),
+                "write it once: all sockets of this name are taken",
+            );
+        }
+        names.push((name, path));
+    }
+}
+
+/// The address that we bind ourselves.
+fn bound(listen: &ListenAddress) -> Option<SocketAddr> {
+    match listen {
+        ListenAddress::Tcp(address) => Some(*address),
+        ListenAddress::Handed(_) => None,
     }
 }
 
@@ -135,10 +158,12 @@ pub(super) fn circles(checks: &mut Checks<'_>, routes: &[route::Config], listen:
         };
         let Ok(ip) = ip else { continue };
         let own = listen.iter().zip(&listeners).find(|(listen, _)| {
-            let ListenAddress::Tcp(address) = listen;
+            let Some(address) = bound(listen) else {
+                return false;
+            };
             // Of the machine's own addresses these are the ones that are known to be its own.
             (ip.is_loopback() || ip.is_unspecified() || address.ip() == ip)
-                && collide(*address, SocketAddr::new(ip, target.port()))
+                && collide(address, SocketAddr::new(ip, target.port()))
         });
         if let Some((_, listener)) = own {
             let at = format!("{name}.to");

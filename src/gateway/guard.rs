@@ -81,6 +81,7 @@ mod tests {
                 ([127, 0, 0, 1], 0).into(),
             )],
             1,
+            &mut listener::Handed::default(),
         )
         .unwrap();
         let address = bound.addresses[0];
