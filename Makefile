@@ -33,6 +33,7 @@ packages:
 	command -v cc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
 	[ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$$missing ca-certificates"; \
 	[ -z "$$missing" ] && exit 0; \
 	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
@@ -46,9 +47,9 @@ $(DENY_BIN):
 	  --root $(TOOLS)/cargo-deny-$(DENY) --target-dir $(TOOLS)/build cargo-deny
 	rm -rf $(TOOLS)/build
 
-$(TOOLS)/python/done: tests/upstreams/flask/requirements.txt
+$(TOOLS)/python/done: tests/upstreams/flask/requirements.txt tests/deploy/requirements.txt
 	python3 -m venv --clear $(TOOLS)/python
-	$(TOOLS)/python/bin/pip install --quiet --requirement $<
+	$(TOOLS)/python/bin/pip install --quiet $(addprefix --requirement ,$^)
 	touch $@
 
 $(TOOLS)/node/done: tests/upstreams/express/package-lock.json

@@ -15,6 +15,7 @@ mod config;
 mod corpus;
 mod crowd;
 mod demo;
+mod deploy;
 mod docs;
 mod endpoints;
 mod harness;
