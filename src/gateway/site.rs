@@ -14,7 +14,7 @@ use crate::gateway::Error;
 use crate::gateway::capacity::workers;
 use crate::gateway::lots::Lots;
 use crate::gateway::way::Crossing;
-use crate::listener::{Limits, Timeouts};
+use crate::listener::{Limits, Options, Timeouts};
 use crate::proxy::client_address::Trust;
 use crate::proxy::headers::Rules;
 use crate::proxy::retry::Budget;
@@ -36,6 +36,7 @@ const IDLE_PER_SERVER: usize = 256;
 pub(super) struct Plan {
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
+    h2c: bool,
     pub(super) sessions: Sessions,
     pub(super) servers: Arc<Servers>,
     pub(super) endpoints: Arc<Endpoints>,
@@ -61,6 +62,15 @@ pub(super) struct Site {
 }
 
 impl Plan {
+    /// How connections are served.
+    pub(super) fn listening(&self) -> Options<'_> {
+        Options {
+            limits: &self.limits,
+            timeouts: &self.timeouts,
+            h2c: self.h2c,
+        }
+    }
+
     pub(super) fn new(
         config: &Config,
         control: &Handle,
@@ -93,6 +103,7 @@ impl Plan {
         Ok(Self {
             limits: config.limits.clone(),
             timeouts: config.timeouts.clone(),
+            h2c: config.h2c,
             sessions,
             servers: Arc::new(servers),
             endpoints: Arc::new(endpoints),
