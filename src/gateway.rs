@@ -12,8 +12,8 @@ pub mod way;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::mpsc;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -31,13 +31,16 @@ use crate::listener::{self, Load};
 use crate::proxy::route;
 use crate::session::Sessions;
 use crate::telemetry::access_log::AccessLog;
-use crate::{admin, session, wechat};
+use crate::{admin, rate, session, wechat};
 
 /// How long a start waits for the names of upstreams. What is not known by then is looked up later.
 const FIRST_LOOKUP: Duration = Duration::from_secs(2);
 
 /// How often expired sessions are looked for; each step is small.
 const SWEEP: Duration = Duration::from_millis(200);
+
+/// How often limiters forget whom they need not remember.
+const FORGET: Duration = Duration::from_secs(1);
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +102,7 @@ impl Gateway {
         )?;
         let sessions = plan.sessions.clone();
         control.spawn(sweep(sessions.clone()));
+        control.spawn(forget(Arc::downgrade(&plan.rates)));
         let servers = Arc::clone(&plan.servers);
         control.spawn(async move { servers.keep_looking_up().await });
         let load = Arc::new(Load::new(most_connections(config)));
@@ -218,6 +222,17 @@ fn first_look_up(plan: &Plan, control: &Runtime) {
         let _ = done.send(());
     });
     let _ = wait.recv_timeout(FIRST_LOOKUP);
+}
+
+/// Sweeps limiters as long as there is anybody to ask them.
+async fn forget(rates: Weak<rate::Limits>) {
+    loop {
+        tokio::time::sleep(FORGET).await;
+        let Some(rates) = rates.upgrade() else {
+            return;
+        };
+        rates.sweep();
+    }
 }
 
 async fn sweep(sessions: Sessions) {

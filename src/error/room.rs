@@ -4,6 +4,7 @@ use crate::auth::Denial;
 use crate::error::{Code, Problem};
 use crate::listener::Refusal;
 use crate::proxy::body::Fault;
+use crate::rate::Exceeded;
 use crate::{proxy, session, upstream};
 
 impl From<Refusal> for Problem {
@@ -56,6 +57,7 @@ impl From<&proxy::Error> for Problem {
                     .allow(allow.clone())
             }
             Error::Denied(denial) => (*denial).into(),
+            Error::TooOften(exceeded) => (*exceeded).into(),
             Error::Body(fault) => (*fault).into(),
             Error::BodyUnderway(fault) => Self::from(*fault).forwarded(),
             Error::Session(error) => error.into(),
@@ -85,6 +87,12 @@ impl From<Denial> for Problem {
                 "let the user tap the phone button, and send what it gives to the phone endpoint",
             ),
         }
+    }
+}
+
+impl From<Exceeded> for Problem {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::new(Code::RateLimited, exceeded.to_string()).retry_after(exceeded.retry_after)
     }
 }
 

@@ -24,6 +24,7 @@ mod logging;
 mod memory;
 mod output;
 mod phone_code;
+mod rate;
 mod rows;
 mod rules;
 mod secrets;
