@@ -28,6 +28,7 @@ use crate::gateway::clock::now;
 use crate::gateway::dispatch::Client;
 use crate::gateway::site::Plan;
 use crate::listener::{self, Load};
+use crate::proxy::client_address::Trust;
 use crate::proxy::route;
 use crate::session::Sessions;
 use crate::telemetry::access_log::AccessLog;
@@ -105,7 +106,7 @@ impl Gateway {
         control.spawn(forget(Arc::downgrade(&plan.rates)));
         let servers = Arc::clone(&plan.servers);
         control.spawn(async move { servers.keep_looking_up().await });
-        let load = Arc::new(Load::new(most_connections(config)));
+        let load = Arc::new(load(config));
         let workers = bound
             .sockets
             .into_iter()
@@ -172,6 +173,13 @@ impl Drop for Gateway {
             control.shutdown_background();
         }
     }
+}
+
+/// How many connections there may be: behind a proxy that we trust there are many clients.
+fn load(config: &Config) -> Load {
+    let trust = Trust::new(&config.proxies);
+    let of_one = usize::try_from(config.limits.per_address).unwrap_or(usize::MAX);
+    Load::new(most_connections(config)).per_address(of_one, move |address| trust.covers(address))
 }
 
 fn work(

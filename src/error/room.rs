@@ -31,6 +31,12 @@ impl From<Refusal> for Problem {
                 "there are limits.connections connections already",
             )
             .retry_after(5),
+            // Not `rate_limited`, which is about how often: this is too much at once, like the other.
+            Refusal::Crowded => Self::new(
+                Code::Overloaded,
+                "there are limits.per_address connections from this address already",
+            )
+            .retry_after(5),
         }
     }
 }

@@ -1,9 +1,12 @@
-//! Who may ask how often: logins, phone numbers, open data, and routes that have a rate.
+//! Who may ask how often, and be there how often at once: endpoints, routes, connections of an address.
+
+use std::net::SocketAddr;
 
 use serde_json::json;
+use socket2::{Domain, Socket, Type};
 use wxgate::mock::{Kind, Order};
 
-use crate::harness::{Bed, Client, Reply, sealed};
+use crate::harness::{Bed, Client, Reply, sealed, until};
 
 /// Behind a proxy that says whom requests are from.
 const BEHIND: &str = "[proxies]\ntrusted = [\"127.0.0.0/8\"]\n";
@@ -173,6 +176,56 @@ fn a_route_that_counts_by_user_counts_strangers_by_address() {
         ("192.0.2.2", 200),
     ] {
         assert_eq!(ask_from(&bed, "/user", client), status, "{client}");
+    }
+}
+
+/// A connection from `address`.
+fn connect_from(bed: &Bed, address: [u8; 4]) -> Client {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let from = SocketAddr::from((address, 0));
+    socket.bind(&from.into()).unwrap();
+    socket.connect(&bed.address().into()).unwrap();
+    Client::over(socket.into())
+}
+
+#[test]
+fn an_address_has_so_many_connections_at_once_whatever_workers_have_them() {
+    let bed = Bed::with("workers = 4\n[limits]\nper_address = 3\n", ROUTES);
+    let mut good: Vec<Client> = (0..3).map(|_| bed.client()).collect();
+    for client in &mut good {
+        assert_eq!(client.send("GET", "/free", &[], b"").status, 200);
+    }
+    let mut crowded = bed.client();
+    let reply = crowded.reply(false);
+    reply.is(503, "overloaded", "retry");
+    assert!(
+        reply.text().contains("limits.per_address"),
+        "{}",
+        reply.text()
+    );
+    assert!(reply.header("retry-after").is_some());
+    assert!(crowded.is_closed());
+    // Others do not notice, nor do those that were there.
+    let mut other = connect_from(&bed, [127, 0, 0, 2]);
+    assert_eq!(other.send("GET", "/free", &[], b"").status, 200);
+    for client in &mut good {
+        assert_eq!(client.send("GET", "/free", &[], b"").status, 200);
+    }
+    // What ends makes room.
+    drop(good.pop());
+    until("there is room again", || {
+        let mut client = bed.client();
+        client.write(b"GET /free HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.reply(false).status == 200
+    });
+}
+
+#[test]
+fn connections_of_a_trusted_proxy_are_many_clients() {
+    let bed = Bed::with(&format!("{BEHIND}[limits]\nper_address = 1\n"), ROUTES);
+    let mut clients: Vec<Client> = (0..20).map(|_| bed.client()).collect();
+    for client in &mut clients {
+        assert_eq!(client.send("GET", "/free", &[], b"").status, 200);
     }
 }
 
