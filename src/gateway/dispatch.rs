@@ -90,7 +90,9 @@ impl Site {
         let (host, path) = match self.crossing.way(&request, &sign)? {
             Way::Own(endpoint, host) => {
                 let host = host.as_ref().map_or("", Host::as_str);
-                return Box::pin(self.answer_own(request, endpoint, host)).await;
+                let address = self.proxy.trust.address(&client.peer, request.headers());
+                trail.client = Some(address);
+                return Box::pin(self.answer_own(request, endpoint, host, address)).await;
             }
             Way::Routes(host, path) => (host, path),
         };

@@ -23,7 +23,7 @@ use crate::proxy::{Bearing, Proxy};
 use crate::session::Sessions;
 use crate::telemetry::access_log;
 use crate::upstream::{Patience, ServerId, Servers, Upstreams};
-use crate::wechat;
+use crate::{rate, wechat};
 
 /// How often idle upstream connections are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -39,6 +39,7 @@ pub(super) struct Plan {
     h2c: bool,
     pub(super) sessions: Sessions,
     pub(super) servers: Arc<Servers>,
+    pub(super) rates: Arc<rate::Limits>,
     pub(super) endpoints: Arc<Endpoints>,
     crossing: Crossing,
     table: Arc<Table>,
@@ -93,12 +94,15 @@ impl Plan {
         let carrier = Carrier::new(config.session.header.clone(), config.session.cookie_name());
         let rules = Rules::new(&config.identity, &config.limits.header_names, &carrier);
         let apps = config.app.iter().map(|app| app.appid.clone()).collect();
+        let rates = table.routes().iter().map(|route| route.rate.as_ref());
+        let rates = Arc::new(rate::Limits::new(&config.rate, rates));
         let endpoints = Endpoints::new(
             &config.endpoints,
             apps,
             sessions.clone(),
             wechat,
             carrier.clone(),
+            Arc::clone(&rates),
         );
         Ok(Self {
             limits: config.limits.clone(),
@@ -106,6 +110,7 @@ impl Plan {
             h2c: config.h2c,
             sessions,
             servers: Arc::new(servers),
+            rates,
             endpoints: Arc::new(endpoints),
             crossing: Crossing::new(config),
             table: Arc::new(table),
@@ -141,6 +146,7 @@ impl Plan {
             bearing: Bearing {
                 silence: self.timeouts.body,
             },
+            limits: Arc::clone(&self.rates),
             budget: Budget::new(),
             wheel: wheel.clone(),
         };

@@ -26,6 +26,7 @@ mod logging;
 mod memory;
 mod output;
 mod phone_code;
+mod rate;
 mod rows;
 mod rules;
 mod secrets;
