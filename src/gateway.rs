@@ -113,7 +113,7 @@ impl Gateway {
         // After all that can fail: a snapshot is good for one start.
         plans.take_snapshot();
         control.spawn(sweep(plans.sessions()));
-        let load = Arc::new(Load::new(most_connections(config)));
+        let load = Arc::new(load(config, &plans));
         let (alive, ended) = mpsc::channel();
         for (number, sockets) in bound.sockets.into_iter().enumerate() {
             let (load, draining, ready) = (Arc::clone(&load), draining.clone(), ready.clone());
@@ -186,6 +186,14 @@ impl Drop for Gateway {
             control.shutdown_background();
         }
     }
+}
+
+/// How many connections there may be: behind a proxy that we trust there are many clients.
+fn load(config: &Config, plans: &Plans) -> Load {
+    let trust = plans.trust();
+    let of_one = usize::try_from(config.limits.per_address).unwrap_or(usize::MAX);
+    let is_proxy = move |address| trust.load().covers(address);
+    Load::new(most_connections(config)).per_address(of_one, is_proxy)
 }
 
 fn work(

@@ -5,9 +5,10 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Weak, mpsc};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -18,6 +19,8 @@ use crate::gateway::Error;
 use crate::gateway::clock::now;
 use crate::gateway::site::{Before, Plan, Site};
 use crate::listener::Settings;
+use crate::proxy::client_address::Trust;
+use crate::rate;
 use crate::session::{Sessions, snapshot};
 use crate::telemetry::access_log;
 
@@ -28,11 +31,15 @@ const FIRST_LOOKUP: Duration = Duration::from_secs(2);
 /// How long a reload waits for the workers to take the new plan.
 const TAKEN: Duration = Duration::from_secs(2);
 
+/// How often limiters forget those whom they need not remember.
+const FORGET: Duration = Duration::from_secs(1);
+
 /// What is set once, at a start: keys and whole sections.
 pub const AT_START: &[&str] = &[
     "listen",
     "workers",
     "limits.connections",
+    "limits.per_address",
     "session.store",
     "session.secret",
     "session.capacity",
@@ -62,6 +69,8 @@ pub(super) struct Plans {
     plan: Arc<Plan>,
     issues: watch::Sender<Issue>,
     settings: watch::Sender<Arc<Settings>>,
+    /// The proxies that are trusted, for who counts connections.
+    trust: Arc<ArcSwap<Trust>>,
     looking_up: JoinHandle<()>,
     control: Handle,
     log: Option<access_log::Entry>,
@@ -77,6 +86,7 @@ impl Plans {
         try_out_snapshot(config)?;
         let plan = Arc::new(Plan::new(config, control, log.clone(), None)?);
         look_up(&plan, control);
+        control.spawn(forget(Arc::downgrade(&plan.rates)));
         let (taken, _) = mpsc::channel();
         let issue = Issue {
             plan: Arc::clone(&plan),
@@ -86,6 +96,7 @@ impl Plans {
             config: config.clone(),
             issues: watch::Sender::new(issue),
             settings: watch::Sender::new(Arc::clone(&plan.settings)),
+            trust: Arc::new(ArcSwap::from_pointee(Trust::new(&config.proxies))),
             looking_up: keep_looking_up(&plan, control),
             control: control.clone(),
             plan,
@@ -131,6 +142,11 @@ impl Plans {
         }
     }
 
+    /// The proxies that are trusted, as configs change.
+    pub(super) fn trust(&self) -> Arc<ArcSwap<Trust>> {
+        Arc::clone(&self.trust)
+    }
+
     /// `timeouts.drain`
     pub(super) fn patience(&self) -> Duration {
         self.config.timeouts.drain
@@ -164,6 +180,10 @@ impl Plans {
         plan.sessions.renew_terms(&next.session);
         self.looking_up.abort();
         self.looking_up = keep_looking_up(&plan, &self.control);
+        if !Arc::ptr_eq(&plan.rates, &self.plan.rates) {
+            self.control.spawn(forget(Arc::downgrade(&plan.rates)));
+        }
+        self.trust.store(Arc::new(Trust::new(&next.proxies)));
         self.settings.send_replace(Arc::clone(&plan.settings));
         self.issue(&plan);
         self.plan = plan;
@@ -227,6 +247,7 @@ fn keep_what_is_set_at_start(next: &mut Config, running: &Config) {
     next.listen.clone_from(&running.listen);
     next.workers = running.workers;
     next.limits.connections = running.limits.connections;
+    next.limits.per_address = running.limits.per_address;
     next.session.store = running.session.store;
     next.session.secret.clone_from(&running.session.secret);
     next.session.capacity = running.session.capacity;
@@ -256,4 +277,15 @@ fn look_up(plan: &Plan, control: &Handle) {
 fn keep_looking_up(plan: &Plan, control: &Handle) -> JoinHandle<()> {
     let servers = Arc::clone(&plan.servers);
     control.spawn(async move { servers.keep_looking_up().await })
+}
+
+/// Sweeps limiters as long as there is anybody to ask them.
+async fn forget(rates: Weak<rate::Limits>) {
+    loop {
+        tokio::time::sleep(FORGET).await;
+        let Some(rates) = rates.upgrade() else {
+            return;
+        };
+        rates.sweep();
+    }
 }

@@ -70,7 +70,8 @@ fn what_the_service_says_of_the_config_is_right() {
     let unit = deploy("wxgate.service");
     let line = |what: &str| {
         let line = unit.lines().find(|line| line.contains(what));
-        line.unwrap_or_else(|| panic!("{what}")).trim_start_matches("#   ")
+        line.unwrap_or_else(|| panic!("{what}"))
+            .trim_start_matches("#   ")
     };
     let without_remark = |what| line(what).split("  ").next().unwrap().to_owned();
     let folder = Folder::new("deploy-config");
@@ -93,7 +94,12 @@ fn what_the_service_says_of_the_config_is_right() {
     }
     assert!(deploy("wxgate.socket").contains("FileDescriptorName=web\n"));
 
-    let seconds: u64 = line("TimeoutStopSec=").rsplit('=').next().unwrap().parse().unwrap();
+    let seconds: u64 = line("TimeoutStopSec=")
+        .rsplit('=')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
     assert!(seconds > config.timeouts.drain.as_secs() + 20);
 }
 
@@ -104,11 +110,19 @@ fn kubernetes_takes_the_manifests() {
     let check = |text: &str| {
         let folder = Folder::new("deploy-kubernetes");
         let file = folder.write("kubernetes.yaml", text);
-        said(&Command::new(&tool).args(["--strict", &file]).output().unwrap())
+        said(
+            &Command::new(&tool)
+                .args(["--strict", &file])
+                .output()
+                .unwrap(),
+        )
     };
     let text = deploy("kubernetes.yaml");
     let (good, said) = check(&text);
-    assert!(good && said.matches(" passed for resource ").count() == 4, "{said}");
+    assert!(
+        good && said.matches(" passed for resource ").count() == 4,
+        "{said}"
+    );
     assert!(!check(&text.replace("preStop", "preStopp")).0);
 }
 
@@ -132,7 +146,11 @@ fn the_config_in_the_manifests_is_taken_and_fits_them() {
 
     let number = |key: &str| -> u64 {
         let (_, rest) = manifests.split_once(key).unwrap();
-        rest.split([' ', '\n', '}']).next().unwrap().parse().unwrap()
+        rest.split([' ', '\n', '}'])
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
     };
     let grace = number("terminationGracePeriodSeconds: ");
     let before = number("sleep: { seconds: ");
