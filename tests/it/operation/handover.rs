@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -76,7 +77,7 @@ fn a_restart_under_load_loses_no_request_and_logs_nobody_out() {
         let more = |than: usize| {
             until("requests are served", || {
                 served.load(Ordering::Relaxed) > than + 50
-                    || clients.iter().any(|client| client.is_finished())
+                    || clients.iter().any(ScopedJoinHandle::is_finished)
             });
         };
         for restart in 1..=RESTARTS {

@@ -14,6 +14,10 @@ use crate::harness::{APPID, Bed, Client, Folder, Process, ROUTES, Upstream, conf
 /// Users of a run of `cargo test`; `make proof-snapshot` sets `USERS`.
 const USERS: usize = 1000;
 
+/// All users log in from one address here.
+const OFTEN: &str =
+    "[rate]\nlogin = { per = \"address\", limit = \"1000000/m\", burst = 1000000 }\n";
+
 /// A folder with a secret, and the `[session]` that uses it.
 struct Place(Folder);
 
@@ -31,7 +35,7 @@ impl Place {
     fn section(&self) -> String {
         let secret = self.0.file("secret");
         format!(
-            "[session]\nsecret = {{ file = \"{}\" }}\nsnapshot = \"{}\"\n",
+            "[session]\nsecret = {{ file = \"{}\" }}\nsnapshot = \"{}\"\n{OFTEN}",
             secret.display(),
             self.path().display()
         )
