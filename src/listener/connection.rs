@@ -131,7 +131,9 @@ where
     let mut connection = Box::new(worker.http.serve_connection(TokioIo::new(io), service));
     let mut leaving = false;
     let turn = std::future::poll_fn(|cx| {
-        if worker.draining.get() && !leaving {
+        // A head that has begun is read first: hyper takes one that it has not read for none at all.
+        let may_leave = || worker.draining.get() && state.phase() != Phase::Head;
+        if may_leave() && !leaving {
             leaving = true;
             Pin::new(&mut *connection).graceful_shutdown();
         }
@@ -148,6 +150,9 @@ where
             && state.is_flushed()
         {
             return Poll::Ready(Turn::Refused(refusal));
+        }
+        if may_leave() && !leaving {
+            cx.waker().wake_by_ref();
         }
         if state.timer().poll(cx).is_pending() {
             return Poll::Pending;

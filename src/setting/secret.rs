@@ -151,9 +151,14 @@ fn from_variable(path: &str, name: &Value, reader: &mut Reader) -> Option<Secret
         Some("") => "is empty",
         Some(text) => return Some(from(text, Origin::Variable(variable.to_owned()))),
     };
+    let help = if is_variable_name(variable) {
+        format!("set it first: `export {variable}=…`; or write {{ file = \"…\" }}")
+    } else {
+        "`env` takes the name of a variable that holds the secret, not the secret".to_owned()
+    };
     reader.push(
         name.fault(format!("`{path}`: the {shown} {fault}"))
-            .help("`env` takes the name of a variable that holds the secret, not the secret"),
+            .help(help),
     );
     None
 }
