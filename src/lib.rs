@@ -14,5 +14,6 @@ pub mod proxy;
 pub mod session;
 pub mod setting;
 pub mod telemetry;
+pub mod tls;
 pub mod upstream;
 pub mod wechat;

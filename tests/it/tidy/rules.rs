@@ -43,6 +43,7 @@ const PURE: &[&str] = &[
     "src/proxy/trace",
     "src/session/packed",
     "src/session/user",
+    "src/tls/names",
     "src/upstream/balance",
     "src/upstream/frame",
     "src/wechat/address",
