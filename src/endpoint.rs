@@ -138,6 +138,15 @@ impl Endpoints {
         }
     }
 
+    /// These endpoints with what those of `before` have under way and remember: a client that lost the
+    /// answer to a code that was used up can still ask again.
+    #[must_use]
+    pub fn inheriting(mut self, before: &Self) -> Self {
+        self.phones.flights = before.phones.flights.clone();
+        self.desk.checks = before.desk.checks.clone();
+        self
+    }
+
     /// A call of `endpoint` with the head `parts` and the whole `body`. `host` is the request's own, with its
     /// port unless that is the default one; empty if it has none.
     pub fn call(

@@ -124,6 +124,15 @@ fn named(error: &io::Error, address: SocketAddr) -> io::Error {
     io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
 }
 
+/// What a connection is served by.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[timeouts]`
+    pub timeouts: Timeouts,
+}
+
 setting::section! {
     /// `[limits]`: how much a client may ask of us.
     pub struct Limits {

@@ -1,5 +1,8 @@
 //! One request or refusal, from its head to its answer: to an endpoint of ours, or through the proxy.
 
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::SystemTime;
 
 use http::{Request, Response};
@@ -11,7 +14,7 @@ use crate::gateway::guard;
 use crate::gateway::site::Site;
 use crate::gateway::way::{Sign, Way};
 use crate::listener::{Arrival, Peer, RequestBody};
-use crate::proxy::client_address::{self, Trust};
+use crate::proxy::client_address;
 use crate::proxy::host::Host;
 use crate::proxy::trace::RequestId;
 use crate::proxy::{Context, Trail};
@@ -21,18 +24,34 @@ use crate::telemetry::access_log::Record;
 /// What a client is told of a bug of ours.
 const PANICKED: &str = "the gateway failed; the log has more";
 
-/// What is kept for all requests of one connection.
+/// What is kept for all requests of one connection, as long as one plan is in force.
 pub(super) struct Client {
+    /// The number of the plan that it was made by.
+    number: u32,
     peer: client_address::Peer,
     remembered: Remembered,
 }
 
 impl Client {
-    pub(super) fn new(peer: Peer, trust: &Trust) -> Self {
+    pub(super) fn new(peer: Peer, site: &Site) -> Self {
+        Self::at(peer.address.ip(), site)
+    }
+
+    fn at(address: IpAddr, site: &Site) -> Self {
         Self {
-            peer: trust.peer(peer.address.ip()),
+            number: site.number,
+            peer: site.proxy.trust.peer(address),
             remembered: Remembered::new(),
         }
+    }
+
+    /// What `client` is by the plan of `site`: itself, unless another plan came into force.
+    pub(super) fn by(client: &RefCell<Rc<Self>>, site: &Site) -> Rc<Self> {
+        let mut client = client.borrow_mut();
+        if client.number != site.number {
+            *client = Rc::new(Self::at(client.peer.address(), site));
+        }
+        Rc::clone(&client)
     }
 }
 

@@ -73,6 +73,8 @@ pub struct Reader {
     leaves: Vec<String>,
     /// The names of list items that were read, in their order.
     pub kept: Vec<String>,
+    /// The files that secrets were read from.
+    pub files: Vec<PathBuf>,
     faults: Vec<Fault>,
 }
 

@@ -23,6 +23,7 @@ mod journey;
 mod keep_alive;
 mod logging;
 mod memory;
+mod operation;
 mod output;
 mod phone_code;
 mod rows;

@@ -1,0 +1,4 @@
+//! What an operator does to a running gateway: reload it, restart it, hand its sockets over.
+
+mod reload;
+mod reload_by_signal;
