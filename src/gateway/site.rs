@@ -12,9 +12,10 @@ use crate::deadline::Wheel;
 use crate::endpoint::Endpoints;
 use crate::gateway::Error;
 use crate::gateway::capacity::workers;
+use crate::gateway::front::Front;
 use crate::gateway::lots::Lots;
 use crate::gateway::way::Crossing;
-use crate::listener::Settings;
+use crate::listener::{Networks, Settings};
 use crate::proxy::client_address::Trust;
 use crate::proxy::headers::Rules;
 use crate::proxy::retry::Budget;
@@ -48,6 +49,7 @@ pub(super) struct Plan {
     rules: Arc<Rules>,
     carrier: Carrier,
     trust: Trust,
+    front: Option<Arc<Front>>,
     control: Handle,
     workers: usize,
     log: Option<access_log::Entry>,
@@ -60,6 +62,7 @@ pub(super) struct Site {
     pub(super) proxy: Proxy,
     pub(super) endpoints: Arc<Endpoints>,
     pub(super) crossing: Crossing,
+    pub(super) front: Option<Arc<Front>>,
     pub(super) lots: Lots,
     pub(super) log: Option<access_log::Entry>,
     pub(super) control: Handle,
@@ -88,6 +91,7 @@ impl Plan {
         config: &Config,
         control: &Handle,
         log: Option<access_log::Entry>,
+        front: Option<Arc<Front>>,
         before: Option<Before<'_>>,
     ) -> Result<Self, Error> {
         let sessions = match before {
@@ -132,7 +136,10 @@ impl Plan {
             settings: Arc::new(Settings {
                 limits: config.limits.clone(),
                 timeouts: config.timeouts.clone(),
+                tls: front.as_ref().map(|front| front.tls.config()),
+                heralds: Networks::new(&config.proxies.proxy_protocol),
             }),
+            front,
             sessions,
             wechat,
             servers: Arc::new(servers),
@@ -184,6 +191,7 @@ impl Plan {
             proxy,
             endpoints: Arc::clone(&self.endpoints),
             crossing: self.crossing.clone(),
+            front: self.front.clone(),
             lots: Lots::new(),
             log: self.log.clone(),
             control: self.control.clone(),

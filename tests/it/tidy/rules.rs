@@ -31,6 +31,7 @@ const PURE: &[&str] = &[
     "src/auth",
     "src/endpoint/path",
     "src/listener/framing",
+    "src/listener/networks",
     "src/listener/proxy_protocol",
     "src/proxy/client_address",
     "src/proxy/headers",
