@@ -11,6 +11,7 @@ mod diagnostic;
 mod layers;
 mod mask;
 mod names;
+mod rates;
 mod route;
 mod source;
 mod syntax;
@@ -23,7 +24,7 @@ pub use source::Sources;
 use std::path::PathBuf;
 
 use crate::setting::{self, ListenAddress, Reader, Setting as _, Value};
-use crate::{admin, endpoint, listener, proxy, session, telemetry, tls, wechat};
+use crate::{admin, endpoint, listener, proxy, rate, session, telemetry, tls, wechat};
 
 setting::section! {
     /// All of `gateway.toml`.
@@ -36,6 +37,8 @@ setting::section! {
         accept: listener::Accept = listener::Accept::PerWorker,
         /// `[tls]`
         tls: tls::Config = tls::Config::default(),
+        /// Clients may speak HTTP/2 without TLS, by prior knowledge.
+        h2c: bool = false,
         /// `[limits]`
         limits: listener::Limits = listener::Limits::default(),
         /// `[timeouts]`
@@ -54,13 +57,15 @@ setting::section! {
         identity: proxy::headers::Names = proxy::headers::Names::default(),
         /// `[[route]]`
         route: Vec<proxy::route::Config> = Vec::new(),
+        /// `[rate]`
+        rate: rate::Config = rate::Config::default(),
         /// `[admin]`
         admin: admin::Config = admin::Config::default(),
         /// `[log]`
         log: telemetry::Config = telemetry::Config::default(),
     }
     later {
-        "upstream": "groups of upstream servers", "rate": "rate limits",
+        "upstream": "groups of upstream servers",
     }
 }
 
@@ -159,6 +164,7 @@ impl Config {
         bounds::listeners(&mut checks, self.workers, &self.limits, &self.timeouts);
         bounds::endpoints(&mut checks, &mut self.endpoints);
         bounds::session(&mut checks, &self.session);
+        rates::check(&mut checks, &mut self.rate, &self.route);
         apps::wechat(&mut checks, &self.wechat);
         apps::apps(&mut checks, &self.app);
         names::check(&mut checks, &self.identity, &self.session, &self.limits);

@@ -31,7 +31,7 @@ use crate::gateway::clock::now;
 use crate::gateway::dispatch::Client;
 use crate::gateway::front::Front;
 use crate::gateway::reload::{Issue, Plans, Post, Reloaded};
-use crate::listener::{self, Door, Load, Settings, Share, Socket};
+use crate::listener::{self, Door, Handed, Load, Settings, Share, Socket};
 use crate::proxy::route;
 use crate::session::Sessions;
 use crate::setting::ListenAddress;
@@ -53,6 +53,9 @@ pub enum Error {
     /// The certificates cannot be shown.
     #[error("tls: {0}")]
     Tls(#[from] tls::Error),
+    /// There is no place for `session.snapshot`.
+    #[error("session.snapshot: {0}")]
+    Snapshot(#[from] session::snapshot::Error),
     /// The client of `WeChat`'s API cannot be built.
     #[error("wechat: {0}")]
     Wechat(#[from] wechat::Error),
@@ -84,6 +87,11 @@ pub struct Gateway {
 impl Gateway {
     /// Starts all that `config` asks for. When this returns, connections are taken.
     pub fn start(config: &Config) -> Result<Self, Error> {
+        Self::start_with(config, Handed::default())
+    }
+
+    /// The same with sockets that `listen` may name as `fd:NAME`.
+    pub fn start_with(config: &Config, mut handed: Handed) -> Result<Self, Error> {
         let control = Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("wxgate-control")
@@ -95,11 +103,19 @@ impl Gateway {
         let front = Front::new(config)?;
         let plans = Plans::start(config, control.handle(), entry, front.clone())?;
         let workers = workers(config);
-        let mut bound = listener::bind(&doors(config), workers, config.accept)?;
+        let mut bound = listener::bind(&doors(config), workers, config.accept, &mut handed)?;
         let redirect = config.tls.redirect.and_then(|_| bound.addresses.pop());
         if let Some(front) = front {
             front.bound(&bound.addresses, redirect);
         }
+        if !handed.names().is_empty() {
+            let names = handed.names().join(", ");
+            tracing::warn!(
+                names,
+                "sockets were handed over that `listen` does not name"
+            );
+        }
+        drop(handed);
         let (drain, draining) = watch::channel(false);
         let (ready, readiness) = watch::channel(true);
         let admin = admin::start(
@@ -108,11 +124,13 @@ impl Gateway {
             config.warnings(),
             control.handle(),
         )?;
+        // After all that can fail: a snapshot is good for one start.
+        plans.take_snapshot();
         control.spawn(sweep(plans.sessions()));
         if let Some(tls) = plans.tls() {
             control.spawn(tls.keep_fresh());
         }
-        let load = Arc::new(Load::new(most_connections(config), workers));
+        let load = Arc::new(load(config, &plans).shared_by(workers));
         let (alive, ended) = mpsc::channel();
         for (number, sockets) in bound.sockets.into_iter().enumerate() {
             let (share, draining, ready) = (load.share(number), draining.clone(), ready.clone());
@@ -181,7 +199,8 @@ impl Gateway {
     }
 
     /// Stops taking connections, ends idle ones, and waits for what is under way: at most
-    /// `timeouts.drain`. Whether all of it ended by itself.
+    /// `timeouts.drain`. Then writes the snapshot of sessions that the config asks for. Whether all of it
+    /// ended by itself.
     pub fn drain(mut self) -> bool {
         self.ready.send_replace(false);
         self.plans.leave();
@@ -189,7 +208,9 @@ impl Gateway {
         let ended = self.ended.get_mut();
         let ended = ended.unwrap_or_else(PoisonError::into_inner);
         let patience = self.plans.patience();
-        ended.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Disconnected)
+        let all = ended.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Disconnected);
+        self.plans.write_snapshot();
+        all
     }
 }
 
@@ -212,6 +233,14 @@ fn doors(config: &Config) -> Vec<(ListenAddress, Door)> {
     let redirect = config.tls.redirect.map(ListenAddress::Tcp);
     let redirect = redirect.map(|address| (address, Door::Redirect));
     listen.chain(redirect).collect()
+}
+
+/// How many connections there may be: behind a proxy that we trust there are many clients.
+fn load(config: &Config, plans: &Plans) -> Load {
+    let trust = plans.trust();
+    let of_one = usize::try_from(config.limits.per_address).unwrap_or(usize::MAX);
+    let is_proxy = move |address| trust.load().covers(address);
+    Load::new(most_connections(config)).per_address(of_one, is_proxy)
 }
 
 fn work(

@@ -7,6 +7,7 @@ mod closing;
 mod connection;
 mod framing;
 mod greeting;
+mod handed;
 mod load;
 mod networks;
 mod parking;
@@ -16,6 +17,7 @@ mod stream;
 mod turns;
 mod worker;
 
+use std::fmt::Display;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Type};
 
 pub use self::connection::RequestBody;
+pub use self::handed::Handed;
 pub use self::load::{Load, Share};
 pub use self::networks::Networks;
 use self::queue::Baton;
@@ -96,6 +99,8 @@ pub enum Refusal {
     RequestTimeout,
     /// There are `limits.connections` already.
     Overloaded,
+    /// There are `limits.per_address` of this address already.
+    Crowded,
 }
 
 impl Refusal {
@@ -127,7 +132,7 @@ pub struct Socket {
     baton: Option<Arc<Baton>>,
 }
 
-/// Binds each address for all of `workers`.
+/// Binds each address for all of `workers`. A socket that was handed over is one, and all share it.
 ///
 /// # Errors
 ///
@@ -137,30 +142,41 @@ pub fn bind(
     addresses: &[(ListenAddress, Door)],
     workers: usize,
     accept: Accept,
+    handed: &mut Handed,
 ) -> io::Result<Bound> {
     let mut bound = Bound {
         addresses: Vec::new(),
         sockets: (0..workers).map(|_| Vec::new()).collect(),
     };
-    for (ListenAddress::Tcp(address), door) in addresses {
-        let named = |error: io::Error| {
-            io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
-        };
-        let listeners = match accept {
-            Accept::PerWorker => own_sockets(*address, workers).map_err(named)?,
-            Accept::Shared => shared_sockets(*address, workers).map_err(named)?,
-        };
-        let is_shared = accept == Accept::Shared && workers > 1;
-        let baton = is_shared.then(|| Baton::new(workers));
-        for (index, (sockets, listener)) in bound.sockets.iter_mut().zip(listeners).enumerate() {
-            if index == 0 {
-                bound.addresses.push(listener.local_addr()?);
+    for (address, door) in addresses {
+        let found = match address {
+            ListenAddress::Tcp(address) => match accept {
+                Accept::PerWorker => own_sockets(*address, workers),
+                Accept::Shared => socket(*address, false).and_then(|one| copies(one, workers)),
             }
-            sockets.push(Socket {
-                listener,
-                door: *door,
-                baton: baton.clone(),
-            });
+            .map(|listeners| vec![listeners])
+            .map_err(|error| named(&error, address))?,
+            ListenAddress::Handed(name) => {
+                let taken = handed.take(name);
+                let copied = |one| copies(one, workers);
+                taken
+                    .and_then(|taken| taken.into_iter().map(copied).collect())
+                    .map_err(|error| named(&error, format!("fd:{name}")))?
+            }
+        };
+        for listeners in found {
+            let is_shared = accept == Accept::Shared && workers > 1;
+            let baton = is_shared.then(|| Baton::new(workers));
+            if let Some(first) = listeners.first() {
+                bound.addresses.push(first.local_addr()?);
+            }
+            for (sockets, listener) in bound.sockets.iter_mut().zip(listeners) {
+                sockets.push(Socket {
+                    listener,
+                    door: *door,
+                    baton: baton.clone(),
+                });
+            }
         }
     }
     Ok(bound)
@@ -181,11 +197,10 @@ fn own_sockets(mut address: SocketAddr, workers: usize) -> io::Result<Vec<TcpLis
 }
 
 /// One socket, as many times as there are workers.
-fn shared_sockets(address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>> {
-    let first = socket(address, false)?;
-    let others = (1..workers).map(|_| first.try_clone());
+fn copies(socket: TcpListener, workers: usize) -> io::Result<Vec<TcpListener>> {
+    let others = (1..workers).map(|_| socket.try_clone());
     let mut sockets = others.collect::<io::Result<Vec<_>>>()?;
-    sockets.push(first);
+    sockets.push(socket);
     Ok(sockets)
 }
 
@@ -206,6 +221,10 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+fn named(error: &io::Error, address: impl Display) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+}
+
 /// What a connection is served by.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -217,6 +236,8 @@ pub struct Settings {
     pub tls: Option<Arc<ServerConfig>>,
     /// `proxies.proxy_protocol`: whose connections begin with a header that says who they are from.
     pub heralds: Networks,
+    /// Whether a client may speak HTTP/2 without TLS, if it knows beforehand that it can.
+    pub h2c: bool,
 }
 
 setting::section! {
@@ -232,10 +253,13 @@ setting::section! {
         uri: Size = Size(8 << 10),
         /// Connections at once; 0: 45 % of the hard limit on open files.
         connections: u32 = 0,
+        /// Streams at once on a connection of HTTP/2.
+        h2_streams: u32 = 100,
+        /// Connections at once of one address, IPv6 by /64; 0: as many as there may be at all.
+        per_address: u32 = 0,
         /// Header names with other bytes than letters, digits and `-` to let through (R2).
         header_names: Vec<HeaderName> = Vec::new(),
     }
-    later { "per_address": "a limit on connections per address", "h2_streams": "HTTP/2" }
 }
 
 setting::section! {

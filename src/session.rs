@@ -6,9 +6,11 @@
 pub mod memory;
 pub mod near;
 pub mod packed;
+pub mod snapshot;
 pub mod user;
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,8 +50,10 @@ setting::section! {
         header: http::HeaderName = http::header::AUTHORIZATION,
         /// The cookie that carries the token; empty: none.
         cookie: String = String::new(),
+        /// The file that sessions are kept in over a planned restart; absent: they are not.
+        snapshot: Option<PathBuf> = None,
     }
-    later { "redis": "sessions in Redis", "snapshot": "a snapshot of sessions over a restart" }
+    later { "redis": "sessions in Redis" }
 }
 
 /// Where sessions are kept.
@@ -271,6 +275,27 @@ impl Sessions {
                 user.sign_out(&session.digest);
             }
         })
+    }
+
+    /// Writes all that is remembered to the file at `path`, sealed under `session.secret`; how many users.
+    pub fn write_snapshot(&self, path: &Path, now: UnixSeconds) -> Result<u64, snapshot::Error> {
+        let shared = &*self.0;
+        let records = shared.memory.records(shared.terms(), now);
+        snapshot::write(path, &shared.secret, records)
+    }
+
+    /// Remembers what the file at `path` holds, and removes the file; how many users. `None`: there is no
+    /// file. After an error nothing is remembered. For a start, before the first request.
+    pub fn take_snapshot(&self, path: &Path) -> Result<Option<u64>, snapshot::Error> {
+        let shared = &*self.0;
+        let taken = snapshot::take(path, &shared.secret, |locator, packed| {
+            shared.memory.put(locator, packed);
+        });
+        if taken.is_err() {
+            shared.memory.clear();
+        }
+        shared.memory.settle();
+        taken
     }
 
     /// Removes some of the records that are over: one step of a few milliseconds at most.

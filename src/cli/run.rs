@@ -11,17 +11,20 @@ use crate::cli::run::orders::{Order, Orders};
 use crate::cli::terminal::{End, complain, refuse};
 use crate::config::{Config, Sources};
 use crate::gateway::Gateway;
+use crate::listener::Handed;
 use crate::telemetry;
 
 /// Loads the config, starts the gateway with it, and drains it when the process is told to end.
 pub(super) fn run(sources: &Sources) -> End {
+    // First of all: it needs to be alone.
+    let handed = Handed::from_environment();
     match Config::load_with_files(sources) {
-        Ok((config, files)) => start(sources, config, Files::new(files)),
+        Ok((config, files)) => start(sources, config, Files::new(files), handed),
         Err(report) => refuse(&report),
     }
 }
 
-fn start(sources: &Sources, config: Config, mut files: Files) -> End {
+fn start(sources: &Sources, config: Config, mut files: Files, handed: Handed) -> End {
     let _log = match telemetry::install(&config.log) {
         Ok(log) => log,
         Err(error) => return failed(&format!("the log cannot be written: {error}")),
@@ -39,7 +42,7 @@ fn start(sources: &Sources, config: Config, mut files: Files) -> End {
         Ok(orders) => orders,
         Err(error) => return failed(&error.to_string()),
     };
-    let mut gateway = match Gateway::start(&config) {
+    let mut gateway = match Gateway::start_with(&config, handed) {
         Ok(gateway) => gateway,
         Err(error) => return failed(&error.to_string()),
     };

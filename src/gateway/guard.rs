@@ -83,12 +83,13 @@ mod tests {
             )],
             1,
             listener::Accept::PerWorker,
+            &mut listener::Handed::default(),
         )
         .unwrap();
         let address = bound.addresses[0];
         let (stop, drain) = watch::channel(false);
         let worker = std::thread::spawn(move || {
-            let share = Arc::new(Load::new(16, 1)).share(0);
+            let share = Arc::new(Load::new(16)).share(0);
             let sockets = bound.sockets.pop().unwrap();
             let connect = |_: &crate::deadline::Wheel| |_: listener::Peer| answer;
             let settings = watch::channel(Arc::new(Settings::default())).1;

@@ -5,9 +5,10 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Weak, mpsc};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -15,10 +16,13 @@ use tokio::task::JoinHandle;
 use crate::config::{Change, Config};
 use crate::deadline::Wheel;
 use crate::gateway::Error;
+use crate::gateway::clock::now;
 use crate::gateway::front::Front;
 use crate::gateway::site::{Before, Plan, Site};
 use crate::listener::Settings;
-use crate::session::Sessions;
+use crate::proxy::client_address::Trust;
+use crate::rate;
+use crate::session::{Sessions, snapshot};
 use crate::telemetry::access_log;
 use crate::tls;
 
@@ -29,6 +33,9 @@ const FIRST_LOOKUP: Duration = Duration::from_secs(2);
 /// How long a reload waits for the workers to take the new plan.
 const TAKEN: Duration = Duration::from_secs(2);
 
+/// How often limiters forget those whom they need not remember.
+const FORGET: Duration = Duration::from_secs(1);
+
 /// What is set once, at a start: keys and whole sections.
 pub const AT_START: &[&str] = &[
     "listen",
@@ -36,6 +43,7 @@ pub const AT_START: &[&str] = &[
     "accept",
     "tls.redirect",
     "limits.connections",
+    "limits.per_address",
     "session.store",
     "session.secret",
     "session.capacity",
@@ -65,6 +73,8 @@ pub(super) struct Plans {
     plan: Arc<Plan>,
     issues: watch::Sender<Issue>,
     settings: watch::Sender<Arc<Settings>>,
+    /// The proxies that are trusted, for who counts connections.
+    trust: Arc<ArcSwap<Trust>>,
     looking_up: JoinHandle<()>,
     control: Handle,
     log: Option<access_log::Entry>,
@@ -79,9 +89,11 @@ impl Plans {
         log: Option<access_log::Entry>,
         front: Option<Arc<Front>>,
     ) -> Result<Self, Error> {
+        try_out_snapshot(config)?;
         let plan = Plan::new(config, control, log.clone(), front.clone(), None)?;
         let plan = Arc::new(plan);
         look_up(&plan, control);
+        control.spawn(forget(Arc::downgrade(&plan.rates)));
         let (taken, _) = mpsc::channel();
         let issue = Issue {
             plan: Arc::clone(&plan),
@@ -91,6 +103,7 @@ impl Plans {
             config: config.clone(),
             issues: watch::Sender::new(issue),
             settings: watch::Sender::new(Arc::clone(&plan.settings)),
+            trust: Arc::new(ArcSwap::from_pointee(Trust::new(&config.proxies))),
             looking_up: keep_looking_up(&plan, control),
             control: control.clone(),
             plan,
@@ -119,6 +132,34 @@ impl Plans {
         self.plan.sessions.clone()
     }
 
+    /// Remembers the sessions of the last run, if it left a snapshot.
+    pub(super) fn take_snapshot(&self) {
+        let Some(path) = &self.config.session.snapshot else {
+            return;
+        };
+        match self.plan.sessions.take_snapshot(path) {
+            Ok(Some(users)) => tracing::info!(users, "the snapshot was taken: they are signed in"),
+            Ok(None) => tracing::info!("there is no snapshot: nobody is signed in"),
+            Err(error) => tracing::error!(%error, "the snapshot is refused: nobody is signed in"),
+        }
+    }
+
+    /// Leaves the sessions to the next run, where the config asks for it.
+    pub(super) fn write_snapshot(&self) {
+        let Some(path) = &self.config.session.snapshot else {
+            return;
+        };
+        match self.plan.sessions.write_snapshot(path, now()) {
+            Ok(users) => tracing::info!(users, "a snapshot was written"),
+            Err(error) => tracing::error!(%error, "no snapshot: everybody must log in again"),
+        }
+    }
+
+    /// The proxies that are trusted, as configs change.
+    pub(super) fn trust(&self) -> Arc<ArcSwap<Trust>> {
+        Arc::clone(&self.trust)
+    }
+
     /// `timeouts.drain`
     pub(super) fn patience(&self) -> Duration {
         self.config.timeouts.drain
@@ -141,6 +182,7 @@ impl Plans {
             self.show(&next)?;
             return Ok(reloaded);
         }
+        try_out_snapshot(&next)?;
         let before = Before {
             plan: &self.plan,
             config: &self.config,
@@ -159,6 +201,10 @@ impl Plans {
         plan.sessions.renew_terms(&next.session);
         self.looking_up.abort();
         self.looking_up = keep_looking_up(&plan, &self.control);
+        if !Arc::ptr_eq(&plan.rates, &self.plan.rates) {
+            self.control.spawn(forget(Arc::downgrade(&plan.rates)));
+        }
+        self.trust.store(Arc::new(Trust::new(&next.proxies)));
         self.settings.send_replace(Arc::clone(&plan.settings));
         self.issue(&plan);
         self.plan = plan;
@@ -235,11 +281,20 @@ fn keep_what_is_set_at_start(next: &mut Config, running: &Config) {
     }
     next.tls.redirect = running.tls.redirect;
     next.limits.connections = running.limits.connections;
+    next.limits.per_address = running.limits.per_address;
     next.session.store = running.session.store;
     next.session.secret.clone_from(&running.session.secret);
     next.session.capacity = running.session.capacity;
     next.admin.clone_from(&running.admin);
     next.log.clone_from(&running.log);
+}
+
+/// That there is no place for it should be known now, not at the end.
+fn try_out_snapshot(config: &Config) -> Result<(), Error> {
+    match &config.session.snapshot {
+        Some(path) => Ok(snapshot::try_out(path)?),
+        None => Ok(()),
+    }
 }
 
 fn look_up(plan: &Plan, control: &Handle) {
@@ -256,4 +311,15 @@ fn look_up(plan: &Plan, control: &Handle) {
 fn keep_looking_up(plan: &Plan, control: &Handle) -> JoinHandle<()> {
     let servers = Arc::clone(&plan.servers);
     control.spawn(async move { servers.keep_looking_up().await })
+}
+
+/// Sweeps limiters as long as there is anybody to ask them.
+async fn forget(rates: Weak<rate::Limits>) {
+    loop {
+        tokio::time::sleep(FORGET).await;
+        let Some(rates) = rates.upgrade() else {
+            return;
+        };
+        rates.sweep();
+    }
 }

@@ -25,7 +25,7 @@ use crate::session::Sessions;
 use crate::setting::Setting as _;
 use crate::telemetry::access_log;
 use crate::upstream::{Patience, ServerId, Servers, Upstreams};
-use crate::wechat;
+use crate::{rate, wechat};
 
 /// How often idle upstream connections are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -41,6 +41,7 @@ pub(super) struct Plan {
     pub(super) settings: Arc<Settings>,
     pub(super) sessions: Sessions,
     pub(super) servers: Arc<Servers>,
+    pub(super) rates: Arc<rate::Limits>,
     pub(super) endpoints: Arc<Endpoints>,
     wechat: wechat::Client,
     crossing: Crossing,
@@ -82,6 +83,16 @@ impl Before<'_> {
         let same = self.config.wechat.print() == config.wechat.print();
         same && self.config.app.print() == config.app.print()
     }
+
+    /// Whether `config` has the same rates for the same routes. Limiters that stay forget nobody.
+    fn has_same_rates(&self, config: &Config) -> bool {
+        let rules = |config: &Config| {
+            let rules = config.route.iter().map(|route| route.rate.print());
+            rules.collect::<Vec<_>>()
+        };
+        let same = self.config.rate.print() == config.rate.print();
+        same && rules(self.config) == rules(config)
+    }
 }
 
 impl Plan {
@@ -120,12 +131,18 @@ impl Plan {
         let carrier = Carrier::new(config.session.header.clone(), config.session.cookie_name());
         let rules = Rules::new(&config.identity, &config.limits.header_names, &carrier);
         let apps = config.app.iter().map(|app| app.appid.clone()).collect();
+        let rates = table.routes().iter().map(|route| route.rate.as_ref());
+        let rates = match before.filter(|before| before.has_same_rates(config)) {
+            Some(before) => Arc::clone(&before.plan.rates),
+            None => Arc::new(rate::Limits::new(&config.rate, rates)),
+        };
         let endpoints = Endpoints::new(
             &config.endpoints,
             apps,
             sessions.clone(),
             wechat.clone(),
             carrier.clone(),
+            Arc::clone(&rates),
         );
         let endpoints = match before {
             Some(before) => endpoints.inheriting(&before.plan.endpoints),
@@ -138,11 +155,13 @@ impl Plan {
                 timeouts: config.timeouts.clone(),
                 tls: front.as_ref().map(|front| front.tls.config()),
                 heralds: Networks::new(&config.proxies.proxy_protocol),
+                h2c: config.h2c,
             }),
             front,
             sessions,
             wechat,
             servers: Arc::new(servers),
+            rates,
             endpoints: Arc::new(endpoints),
             crossing: Crossing::new(config),
             table: Arc::new(table),
@@ -183,6 +202,7 @@ impl Plan {
             bearing: Bearing {
                 silence: timeouts.body,
             },
+            limits: Arc::clone(&self.rates),
             budget: Budget::new(),
             wheel: wheel.clone(),
         };

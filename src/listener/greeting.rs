@@ -15,10 +15,11 @@ use tokio_rustls::server::TlsStream;
 
 use crate::deadline::Timer;
 use crate::listener::connection::Worker;
+use crate::listener::load::{Place, Welcome};
 use crate::listener::proxy_protocol::{self, Malformed, Scan};
 use crate::listener::stream::{Stream, Wire};
 use crate::listener::turns::Turns;
-use crate::listener::{Door, Peer};
+use crate::listener::{Door, Peer, Refusal};
 
 /// How long a proxy may take to say whose connection it is (R10).
 const ANNOUNCEMENT: Duration = Duration::from_secs(5);
@@ -39,15 +40,19 @@ enum Fault {
     System(#[from] io::Error),
 }
 
-/// Takes what comes before HTTP from `socket`: the stream that HTTP is spoken on, and who is really
-/// at its other end. `None`: nothing good came, and the operator can read why.
+/// Takes what comes before HTTP from `socket`: the stream that HTTP is spoken on, who is really at its
+/// other end, and a refusal that they must be told. Where the peer `speaks_for_others`, it says for
+/// whom, and `place` is theirs. `None`: it ends here, and the operator can read why.
 pub(super) async fn greet(
     socket: TcpStream,
     mut peer: Peer,
+    speaks_for_others: bool,
     worker: &Worker,
-) -> Option<(Stream, Peer)> {
+    place: &mut Place,
+) -> Option<(Stream, Peer, Option<Refusal>)> {
     let timer = worker.wheel.timer();
-    if worker.heralds.contain(peer.address.ip()) {
+    let mut refusal = None;
+    if speaks_for_others {
         timer.set(ANNOUNCEMENT);
         match within(&timer, announced(&socket)).await {
             Ok(Some(source)) => peer.address = source.unwrap_or(peer.address),
@@ -59,13 +64,18 @@ pub(super) async fn greet(
                 return None;
             }
         }
+        match place.claim(peer.address.ip()) {
+            Welcome::In => {}
+            Welcome::Told(crowded) => refusal = Some(crowded),
+            Welcome::Out => return None,
+        }
     }
     let Some(config) = worker.tls.clone().filter(|_| peer.door == Door::Tls) else {
-        return Some((Stream::Plain(socket), peer));
+        return Some((Stream::Plain(socket), peer, refusal));
     };
     timer.set(worker.timeouts.handshake);
     match within(&timer, handshake(socket, config, &worker.turns)).await {
-        Ok(stream) => Some((Stream::Tls(Box::new(stream)), peer)),
+        Ok(stream) => Some((Stream::Tls(Box::new(stream)), peer, refusal)),
         Err(error) => {
             let peer = peer.address;
             tracing::debug!(%peer, %error, "no TLS with this peer");

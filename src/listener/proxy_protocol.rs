@@ -176,8 +176,8 @@ mod tests {
 
     use super::*;
 
-    fn source(text: &str) -> Option<SocketAddr> {
-        Some(text.parse().unwrap())
+    fn at(text: &str) -> SocketAddr {
+        text.parse().unwrap()
     }
 
     fn v2(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
@@ -193,19 +193,19 @@ mod tests {
         for (text, expected) in [
             (
                 "PROXY TCP4 192.0.2.1 192.0.2.2 4321 443\r\n",
-                source("192.0.2.1:4321"),
+                Some(at("192.0.2.1:4321")),
             ),
             (
                 "PROXY TCP4 255.255.255.255 0.0.0.0 65535 0\r\n",
-                source("255.255.255.255:65535"),
+                Some(at("255.255.255.255:65535")),
             ),
             (
                 "PROXY TCP6 2001:db8::1 ::1 1 2\r\n",
-                source("[2001:db8::1]:1"),
+                Some(at("[2001:db8::1]:1")),
             ),
             (
                 "PROXY TCP6 ::ffff:1.2.3.4 ::1 1 2\r\n",
-                source("[::ffff:1.2.3.4]:1"),
+                Some(at("[::ffff:1.2.3.4]:1")),
             ),
             ("PROXY UNKNOWN\r\n", None),
             ("PROXY UNKNOWN ffff::1 what ever\r\n", None),
@@ -269,16 +269,16 @@ mod tests {
         (six[0], six[1], six[15], six[32], six[33]) = (0x20, 0x01, 7, 0x10, 0xe1);
         let with = |rest: &[u8], more: &[u8]| [rest, more].concat();
         for (header, expected) in [
-            (v2(0x21, 0x11, &four), source("192.0.2.1:4321")),
-            (v2(0x21, 0x21, &six), source("[2001::7]:4321")),
+            (v2(0x21, 0x11, &four), Some(at("192.0.2.1:4321"))),
+            (v2(0x21, 0x21, &six), Some(at("[2001::7]:4321"))),
             // Fields of other kinds come after the addresses, and do not count.
             (
                 v2(0x21, 0x11, &with(&four, &[4, 0, 2, 9, 9])),
-                source("192.0.2.1:4321"),
+                Some(at("192.0.2.1:4321")),
             ),
             (
                 v2(0x21, 0x21, &with(&six, &[0xee; 500])),
-                source("[2001::7]:4321"),
+                Some(at("[2001::7]:4321")),
             ),
             (v2(0x20, 0x11, &four), None),
             (v2(0x20, 0x00, &[]), None),

@@ -117,7 +117,7 @@ mod tests {
     use http_body_util::Full;
     use tokio::sync::watch;
 
-    use crate::listener::{self, Accept, Arrival, Door, Load, Peer, Settings};
+    use crate::listener::{self, Accept, Arrival, Door, Handed, Load, Peer, Settings};
     use crate::setting::ListenAddress;
 
     use super::*;
@@ -145,8 +145,14 @@ mod tests {
     fn few_connections_are_spread_evenly_over_workers_that_share_a_socket() {
         const WORKERS: usize = 3;
         let address = ListenAddress::Tcp(([127, 0, 0, 1], 0).into());
-        let bound = listener::bind(&[(address, Door::Plain)], WORKERS, Accept::Shared).unwrap();
-        let load = Arc::new(Load::new(100, WORKERS));
+        let bound = listener::bind(
+            &[(address, Door::Plain)],
+            WORKERS,
+            Accept::Shared,
+            &mut Handed::default(),
+        )
+        .unwrap();
+        let load = Arc::new(Load::new(100).shared_by(WORKERS));
         let (stop, drain) = watch::channel(false);
         let workers: Vec<_> = bound.sockets.into_iter().enumerate().collect();
         let workers: Vec<_> = workers

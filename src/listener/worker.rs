@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::deadline::{TICK, Wheel};
+use crate::listener::connection::http2;
 use crate::listener::connection::io::{Desk, Io};
 use crate::listener::connection::state::State;
 use crate::listener::connection::{self, Worker};
@@ -107,6 +108,8 @@ fn worker(settings: &Settings, wheel: &Wheel, desk: &Desk, turns: &Rc<Turns>) ->
         wheel: wheel.clone(),
         timeouts: Rc::new(settings.timeouts.clone()),
         http: http(&settings.limits),
+        http2: http2::builder(&settings.limits, &settings.timeouts),
+        h2c: settings.h2c,
         draining: Cell::new(false),
         bounds: Rc::new(Bounds::of(&settings.limits)),
         desk: Rc::clone(desk),
@@ -160,33 +163,44 @@ async fn accept<C, S, F, B>(
         let Some((socket, address)) = queue.next().await else {
             continue;
         };
-        let (welcome, place) = share.admit();
-        if matches!(welcome, Welcome::Out) {
+        let (mut welcome, mut place) = share.admit();
+        let worker = Rc::clone(&shift.borrow());
+        let speaks_for_others = worker.heralds.contain(address.ip());
+        if welcome == Welcome::In && !speaks_for_others {
+            welcome = place.claim(address.ip());
+        }
+        if welcome == Welcome::Out {
             continue;
         }
         let peer = Peer { address, door };
-        let worker = Rc::clone(&shift.borrow());
         let mut connections = connections.borrow_mut();
-        if door == Door::Tls || worker.heralds.contain(address.ip()) {
+        if door == Door::Tls || speaks_for_others {
             let connect = Rc::clone(connect);
             connections.spawn_local(async move {
                 // Its memory is not kept for the rest of the connection's life.
-                let greeting = Box::pin(greeting::greet(socket, peer, &worker));
-                let Some((stream, peer)) = greeting.await else {
+                let greeting =
+                    greeting::greet(socket, peer, speaks_for_others, &worker, &mut place);
+                let Some((stream, peer, crowded)) = Box::pin(greeting).await else {
                     return;
                 };
                 let handler = connect(peer);
-                match welcome {
-                    Welcome::In => connection::serve(stream, worker, handler, place).await,
-                    _ => Box::pin(tell(stream, worker, handler, place)).await,
+                let refusal = crowded.or(match welcome {
+                    Welcome::Told(refusal) => Some(refusal),
+                    _ => None,
+                });
+                match refusal {
+                    Some(refusal) => {
+                        Box::pin(tell(stream, refusal, worker, handler, place)).await;
+                    }
+                    None => connection::serve(stream, worker, handler, place).await,
                 }
             });
         } else {
             let (stream, handler) = (Stream::Plain(socket), connect(peer));
-            if matches!(welcome, Welcome::In) {
-                connections.spawn_local(connection::serve(stream, worker, handler, place));
+            if let Welcome::Told(refusal) = welcome {
+                connections.spawn_local(tell(stream, refusal, worker, handler, place));
             } else {
-                connections.spawn_local(tell(stream, worker, handler, place));
+                connections.spawn_local(connection::serve(stream, worker, handler, place));
             }
         }
         while connections.try_join_next().is_some() {}
@@ -194,8 +208,13 @@ async fn accept<C, S, F, B>(
 }
 
 /// Tells a connection that there are too many.
-async fn tell<S, F, B>(stream: Stream, worker: Rc<Worker>, handler: S, place: Place)
-where
+async fn tell<S, F, B>(
+    stream: Stream,
+    refusal: Refusal,
+    worker: Rc<Worker>,
+    handler: S,
+    place: Place,
+) where
     S: Fn(Arrival) -> F,
     F: Future<Output = Response<B>>,
     B: Body<Data = Bytes> + Unpin,
@@ -203,6 +222,6 @@ where
     let _place = place;
     let state = State::new(&worker.wheel, &worker.timeouts);
     let io = Io::new(stream, Rc::clone(&state), &worker);
-    let answer = handler(Arrival::Refusal(Refusal::Overloaded)).await;
+    let answer = handler(Arrival::Refusal(refusal)).await;
     closing::refuse(io, &state, answer).await;
 }

@@ -83,6 +83,27 @@ impl Trust {
                 https: peer.https,
             };
         }
+        let chain = self.chain(peer, headers);
+        let address = chain.last().copied().unwrap_or(peer.address);
+        Client {
+            address,
+            text: text_of(address),
+            chain: joined(&chain),
+            https: said_https(headers).unwrap_or(peer.https),
+        }
+    }
+
+    /// The address alone of whom a request on the connection with `peer` is from.
+    pub fn address(&self, peer: &Peer, headers: &HeaderMap) -> IpAddr {
+        if !peer.trusted {
+            return peer.address;
+        }
+        let chain = self.chain(peer, headers);
+        chain.last().copied().unwrap_or(peer.address)
+    }
+
+    /// From our peer to the client, as far as what trusted ones say goes.
+    fn chain(&self, peer: &Peer, headers: &HeaderMap) -> Vec<IpAddr> {
         let mut chain = vec![peer.address];
         for entry in entries_from_the_right(headers) {
             let Some(address) = read(entry) else {
@@ -93,26 +114,16 @@ impl Trust {
                 break;
             }
         }
-        let address = chain.last().copied().unwrap_or(peer.address);
-        Client {
-            address,
-            text: text_of(address),
-            chain: joined(&chain),
-            https: said_https(headers).unwrap_or(peer.https),
-        }
+        chain
     }
 
-    fn covers(&self, address: IpAddr) -> bool {
+    /// Whether the word of `address` counts.
+    pub fn covers(&self, address: IpAddr) -> bool {
         self.networks.contain(address)
     }
 }
 
 impl Peer {
-    /// Whether the connection is one of TLS.
-    pub fn is_https(&self) -> bool {
-        self.https
-    }
-
     /// Its address; IPv4 where it is IPv4 in IPv6.
     pub fn address(&self) -> IpAddr {
         self.address
@@ -197,6 +208,8 @@ mod tests {
         let trust = trust(networks);
         let client = trust.client(&trust.peer(peer.parse().unwrap(), false), &headers);
         assert_eq!(client.text, client.address.to_string());
+        let alone = trust.address(&trust.peer(peer.parse().unwrap(), false), &headers);
+        assert_eq!(alone, client.address);
         let chain = client.chain.to_str().unwrap().to_owned();
         (client.address.to_string(), chain)
     }

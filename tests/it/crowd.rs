@@ -43,7 +43,7 @@ impl Crowd {
         let crowd = Self::around(Process::run(name, CONFIG));
         let reply = crowd.gateway.client().send("GET", "/", &[], b"");
         assert_eq!(reply.status, 403);
-        crowd.from_now()
+        crowd.begun()
     }
 
     fn around(gateway: Process) -> Self {
@@ -62,7 +62,7 @@ impl Crowd {
     }
 
     /// What there is of memory now costs nobody anything.
-    fn from_now(self) -> Self {
+    fn begun(self) -> Self {
         let before = self.gateway.memory("VmRSS");
         Self { before, ..self }
     }
@@ -147,7 +147,7 @@ fn idle_connections_over_tls_cost_little() {
     let config = authority.client();
     let connect = || Secure::secure(crowd.gateway.address(), &config, "gateway.test");
     assert_eq!(connect().send("GET", "/", &[], b"").status, 403);
-    let crowd = crowd.from_now();
+    let crowd = crowd.begun();
     let connect = || Secure::secure(crowd.gateway.address(), &config, "gateway.test");
     let mut all: Vec<Secure> = (0..crowd.size).map(|_| connect()).collect();
     let settles = |what: &str| {

@@ -52,7 +52,9 @@ EOF
   for id in TLS1_2 TLS1_3 SSLv3 TLS1 cipherlist_STRONG 'P\{0,1\}FS' heartbleed ROBOT BEAST LUCKY13 RC4; do
     grep -q "^\"$id\"," "$room/found.csv" || { echo "testssl.sh said nothing of $id"; exit 1; }
   done
-  if grep -E '^"[^"]*","[^"]*","[^"]*","(MEDIUM|HIGH|CRITICAL|FATAL|WARN)"' "$room/found.csv"; then
+  # What it says of the openssl that it runs itself is not about us.
+  bad='^"[^"]*","[^"]*","[^"]*","(MEDIUM|HIGH|CRITICAL|FATAL|WARN)"'
+  if grep -v '^"engine_problem"' "$room/found.csv" | grep -E "$bad"; then
     echo "worse than LOW, with a key of the kind $1"
     exit 1
   fi

@@ -139,7 +139,7 @@ impl Secure {
         while session.is_handshaking() {
             session.complete_io(&mut socket)?;
         }
-        Ok(Self::over(StreamOwned::new(session, socket)))
+        Ok(Self::speaking(StreamOwned::new(session, socket)))
     }
 
     /// The same, which must succeed.

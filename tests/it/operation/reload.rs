@@ -118,7 +118,7 @@ fn what_is_set_at_a_start_is_named_and_stays() {
     let mut bed = Bed::new();
     let token = bed.sign_in("oAlice");
     let reloaded = bed.reload(
-        "listen = [\"127.0.0.2:0\"]\nworkers = 3\n[limits]\nconnections = 7\n[session]\nsecret = { file = \"tests/fixtures/app-secret\" }\ncapacity = 5\n[admin]\nlisten = \"127.0.0.1:0\"\n[log]\naccess = true\nlevel = \"debug\"\n",
+        "listen = [\"127.0.0.2:0\"]\nworkers = 3\n[limits]\nconnections = 7\nper_address = 9\n[session]\nsecret = { file = \"tests/fixtures/app-secret\" }\ncapacity = 5\n[admin]\nlisten = \"127.0.0.1:0\"\n[log]\naccess = true\nlevel = \"debug\"\n",
         ROUTES,
     );
     assert_eq!(keys(&reloaded.changed), [""; 0]);
@@ -128,6 +128,7 @@ fn what_is_set_at_a_start_is_named_and_stays() {
             "listen",
             "workers",
             "limits.connections",
+            "limits.per_address",
             "session.secret",
             "session.capacity",
             "admin.listen",
