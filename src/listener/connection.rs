@@ -8,6 +8,7 @@
 mod body;
 pub(super) mod io;
 pub(super) mod state;
+mod switch;
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -29,6 +30,8 @@ use self::body::Exchange;
 pub use self::body::RequestBody;
 use self::io::{Desk, Io};
 use self::state::{Phase, State};
+use self::switch::Successor;
+pub use self::switch::{Switch, Switched};
 use crate::deadline::Wheel;
 use crate::listener::framing::Bounds;
 use crate::listener::parking::Wait;
@@ -52,6 +55,8 @@ enum Turn {
     Over(bool),
     /// No head came that could be served.
     Refused(Refusal),
+    /// It speaks another protocol from now on.
+    Switched(Successor),
     /// An answer broke off, and only a reset says so.
     Broken,
     /// The peer neither reads nor closes.
@@ -89,6 +94,10 @@ where
                 Turn::Park => {}
                 Turn::Over(false) | Turn::Cut => return,
                 Turn::Broken => return closing::reset(&io),
+                Turn::Switched(successor) => {
+                    let (stream, left) = io.into_parts();
+                    return successor(Switched::new(stream, left, worker)).await;
+                }
                 Turn::Over(true) => return Box::pin(closing::linger(io, &state)).await,
                 Turn::Refused(refusal) => {
                     let answer = Box::pin(handler(Arrival::Refusal(refusal))).await;
@@ -116,10 +125,15 @@ where
     let service = service_fn(move |request: Request<Incoming>| {
         exchanges.speaks(request.version());
         let exchange = Exchange::begin(&exchanges, request.body().is_end_stream());
-        let request = request.map(|body| RequestBody::new(body, Rc::clone(&exchanges)));
+        let may_switch = exchanges.is_asked() && switch::is_asked(&request);
+        let request = request.map(|body| RequestBody::new(body, Rc::clone(&exchanges), may_switch));
         // An async block would keep room for the handler's future twice, and hyper moves it.
-        handler(Arrival::Request(request))
-            .map(|answer| Ok::<_, Infallible>(answer.map(|body| exchange.carry(body))))
+        handler(Arrival::Request(request)).map(move |answer| {
+            if may_switch {
+                exchange.answer_upgrade(answer.status());
+            }
+            Ok::<_, Infallible>(answer.map(|body| exchange.carry(body)))
+        })
     });
     let mut connection = Box::new(worker.http.serve_connection(TokioIo::new(io), service));
     let mut leaving = false;
@@ -131,10 +145,14 @@ where
         if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(cx) {
             return Poll::Ready(match ended {
                 _ if let Some(refusal) = state.refused() => Turn::Refused(refusal),
+                Ok(()) if let Some(successor) = state.successor() => Turn::Switched(successor),
                 // An answer that broke off must not look like one that ended.
                 Err(error) if error.is_user() && state.ends_by_closing() => Turn::Broken,
                 ended => Turn::Over(ended.is_err() || !state.read_whole()),
             });
+        }
+        if state.must_look() {
+            cx.waker().wake_by_ref();
         }
         if let Some(refusal) = state.refused()
             && state.phase() != Phase::Exchange

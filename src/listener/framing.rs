@@ -65,6 +65,10 @@ enum Part {
         count: usize,
         bytes: usize,
     },
+    /// Whatever the answer makes of it: the head before asked for another protocol.
+    Undecided,
+    /// Another protocol, to the end of the connection.
+    Foreign,
 }
 
 impl Framing {
@@ -107,6 +111,25 @@ impl Framing {
             Part::Chunk(left) => Ok(Some(self.chunk(bytes, left))),
             Part::ChunkEnd => self.chunk_end(bytes),
             Part::Trailers { count, bytes: sum } => self.trailer(bytes, count, sum, bounds),
+            Part::Undecided => Ok(None),
+            Part::Foreign => Ok(Some(bytes.len())),
+        }
+    }
+
+    /// Whether nothing goes on until [`Framing::decide`] says what it is: a head without a body asked for
+    /// another protocol (RFC 9110 §7.8).
+    pub(in crate::listener) fn is_undecided(&self) -> bool {
+        self.part == Part::Undecided
+    }
+
+    /// The answer to that head: whether the connection has left HTTP. If not, the next head comes.
+    pub(in crate::listener) fn decide(&mut self, has_switched: bool) {
+        if self.is_undecided() {
+            self.part = if has_switched {
+                Part::Foreign
+            } else {
+                Part::Head
+            };
         }
     }
 
@@ -261,6 +284,7 @@ struct Head {
     is_old: bool,
     content_length: Option<u64>,
     is_chunked: bool,
+    asks_upgrade: bool,
 }
 
 impl Head {
@@ -274,6 +298,7 @@ impl Head {
             is_old: request_line(first.text, bounds)?,
             content_length: None,
             is_chunked: false,
+            asks_upgrade: false,
         };
         let (mut count, most) = (0, bounds.lines + first.length);
         loop {
@@ -310,6 +335,8 @@ impl Head {
                 return Err(Refusal::BadRequest);
             }
             self.is_chunked = true;
+        } else if value_of(line, b"upgrade").is_some() {
+            self.asks_upgrade = true;
         }
         Ok(())
     }
@@ -319,6 +346,7 @@ impl Head {
         match self.content_length {
             _ if self.is_chunked => Part::ChunkLine,
             Some(length) if length > 0 => Part::Body(length),
+            _ if self.asks_upgrade && !self.is_old => Part::Undecided,
             _ => Part::Head,
         }
     }

@@ -5,20 +5,33 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::StatusCode;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::listener::connection::state::State;
+use crate::listener::connection::switch::Switch;
 
 /// The body of a request as it comes in, streamed.
 pub struct RequestBody {
     incoming: Incoming,
     state: Rc<State>,
+    may_switch: bool,
 }
 
 impl RequestBody {
-    pub(in crate::listener) fn new(incoming: Incoming, state: Rc<State>) -> Self {
-        Self { incoming, state }
+    /// `may_switch`: the request may be answered by 101.
+    pub(in crate::listener) fn new(incoming: Incoming, state: Rc<State>, may_switch: bool) -> Self {
+        Self {
+            incoming,
+            state,
+            may_switch,
+        }
+    }
+
+    /// The right to leave HTTP, where the request asks for that and has no body.
+    pub fn switch(&self) -> Option<Switch> {
+        self.may_switch.then(|| Switch::new(Rc::clone(&self.state)))
     }
 }
 
@@ -74,6 +87,12 @@ impl Exchange {
     pub(in crate::listener) fn begin(state: &Rc<State>, bodiless: bool) -> Self {
         state.begin(bodiless);
         Self(Rc::clone(state))
+    }
+
+    /// The answer to a request for another protocol is known: 101 grants it.
+    pub(in crate::listener) fn answer_upgrade(&self, status: StatusCode) {
+        self.0
+            .answer_upgrade(status == StatusCode::SWITCHING_PROTOCOLS);
     }
 
     pub(in crate::listener) fn carry<B>(self, body: B) -> ResponseBody<B> {

@@ -74,13 +74,18 @@ impl Io {
             if self.free > 0 {
                 return Poll::Ready(Ok(true));
             }
-            if self.state.refused().is_some() {
+            if self.state.refused().is_some() || self.waits_for_an_answer() {
                 return Poll::Pending;
             }
             if !ready!(self.hold_more(cx))? {
                 return Poll::Ready(Ok(false));
             }
         }
+    }
+
+    /// The bare socket, and what came behind the last head.
+    pub(in crate::listener) fn into_parts(self) -> (TcpStream, BytesMut) {
+        (self.stream, self.held)
     }
 
     /// Tells the peer that nothing more will come from us.
@@ -115,6 +120,9 @@ impl Io {
         }
         self.state.heard();
         let free = self.framing.scan(new, &self.bounds).unwrap_or(0);
+        if self.framing.is_undecided() {
+            self.state.asks_upgrade();
+        }
         let is_all = free == new.len();
         if !is_all {
             self.held
@@ -143,13 +151,26 @@ impl Io {
     /// Finds out how much of what is held may go on. Of a broken body hyper hears; of a head that is
     /// none it never does: that is the driver's to answer, when the answers before it are out.
     fn look(&mut self) -> io::Result<()> {
+        if self.framing.is_undecided()
+            && let Some(granted) = self.state.take_upgrade()
+        {
+            self.framing.decide(granted);
+        }
         match self.framing.scan(&self.held, &self.bounds) {
             Ok(free) => self.free = free,
             Err(_) if self.framing.is_within() => return Err(io::ErrorKind::InvalidData.into()),
             Err(refusal) => self.state.refuse(refusal),
         }
+        if self.framing.is_undecided() {
+            self.state.asks_upgrade();
+        }
         self.state.holds(self.free < self.held.len());
         Ok(())
+    }
+
+    /// Whether no more is read because as much as may be is held, and what it is is not known.
+    fn waits_for_an_answer(&self) -> bool {
+        self.framing.is_undecided() && self.held.len() >= SHORT
     }
 
     /// Hands on what may go on, as far as there is room.
