@@ -16,7 +16,7 @@ use std::time::Duration;
 use http::{HeaderName, Request};
 use socket2::{Domain, Protocol, Socket, Type};
 
-pub use self::connection::RequestBody;
+pub use self::connection::{RequestBody, Switch, Switched};
 pub use self::worker::{Load, run};
 use crate::setting::{self, ListenAddress, Size};
 

@@ -56,6 +56,7 @@ impl From<&proxy::Error> for Problem {
                     .allow(allow.clone())
             }
             Error::Denied(denial) => (*denial).into(),
+            Error::ForeignOrigin => Self::new(Code::RouteDenied, error.to_string()),
             Error::Body(fault) => (*fault).into(),
             Error::BodyUnderway(fault) => Self::from(*fault).forwarded(),
             Error::Session(error) => error.into(),

@@ -12,6 +12,7 @@ use crate::deadline::Wheel;
 use crate::endpoint::Endpoints;
 use crate::gateway::Error;
 use crate::gateway::capacity::workers;
+use crate::gateway::clock::now;
 use crate::gateway::lots::Lots;
 use crate::gateway::way::Crossing;
 use crate::listener::{Limits, Timeouts};
@@ -129,6 +130,7 @@ impl Plan {
             trust: self.trust.clone(),
             bearing: Bearing {
                 silence: self.timeouts.body,
+                clock: now,
             },
             budget: Budget::new(),
             wheel: wheel.clone(),

@@ -7,6 +7,7 @@
 use http::Method;
 
 use crate::auth::{AppId, Require};
+use crate::proxy::handshake::TokenPlace;
 use crate::setting::{self, Size};
 
 mod build;
@@ -41,10 +42,14 @@ setting::section! {
         apps: Vec<AppId> = Vec::new(),
         /// The largest request body here; `limits.body` where absent.
         body: Option<Size> = None,
+        /// Whether WebSockets pass; a handshake is a plain request otherwise.
+        websocket: bool = true,
+        /// Where in a handshake a token may stand beside header and cookie.
+        websocket_token: Vec<TokenPlace> = Vec::new(),
     }
     later {
         "response": "a time-out of its own per route",
-        "websocket": "WebSocket", "websocket_token": "WebSocket", "cors": "CORS", "rate": "rate limits",
+        "cors": "CORS", "rate": "rate limits",
         "identity": "identity fields per route", "set": "request headers per route", "response_set": "response headers per route",
     }
 }

@@ -34,3 +34,4 @@ mod stalled;
 mod streaming;
 mod tidy;
 mod vectors;
+mod websocket;

@@ -7,6 +7,7 @@ use http::{HeaderValue, Method};
 
 use super::target::Target;
 use crate::auth::Policy;
+use crate::proxy::handshake::TokenPlace;
 use crate::proxy::path;
 use crate::setting::Size;
 
@@ -21,6 +22,10 @@ pub struct Route {
     pub to: Option<Target>,
     /// The largest request body.
     pub body: Size,
+    /// Whether WebSockets pass.
+    pub websocket: bool,
+    /// Where in a handshake a token may stand beside header and cookie.
+    pub websocket_token: Vec<TokenPlace>,
     pub(super) hosts: Vec<HostRule>,
     /// As it is read, without a `/` at its end; `""` stands for every path.
     pub(super) path: Box<str>,

@@ -1,0 +1,8 @@
+//! WebSockets through the gateway (R7): the handshake, the token, the frames, and how a tunnel ends.
+
+mod handshake;
+mod leave;
+mod smuggling;
+mod token;
+mod tunnel;
+mod wire;
