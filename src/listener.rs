@@ -158,7 +158,7 @@ setting::section! {
         body: Duration = Duration::from_secs(30),
         /// The longest silence between two requests of a connection.
         idle: Duration = Duration::from_secs(75),
-        /// The longest silence within an answer, on either side.
+        /// The longest silence within an answer, on either side, and of a WebSocket.
         stream: Duration = Duration::from_secs(300),
     }
     later { "handshake": "TLS" }

@@ -27,11 +27,11 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use self::body::Exchange;
-pub use self::body::RequestBody;
+pub use self::body::{RequestBody, Switch};
 use self::io::{Desk, Io};
 use self::state::{Phase, State};
 use self::switch::Successor;
-pub use self::switch::{Switch, Switched};
+pub use self::switch::Switched;
 use crate::deadline::Wheel;
 use crate::listener::framing::Bounds;
 use crate::listener::parking::Wait;

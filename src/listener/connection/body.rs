@@ -10,7 +10,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::listener::connection::state::State;
-use crate::listener::connection::switch::Switch;
+use crate::listener::connection::switch::Switched;
 
 /// The body of a request as it comes in, streamed.
 pub struct RequestBody {
@@ -31,7 +31,22 @@ impl RequestBody {
 
     /// The right to leave HTTP, where the request asks for that and has no body.
     pub fn switch(&self) -> Option<Switch> {
-        self.may_switch.then(|| Switch::new(Rc::clone(&self.state)))
+        self.may_switch.then(|| Switch(Rc::clone(&self.state)))
+    }
+}
+
+/// The right of one request to have its connection leave HTTP.
+pub struct Switch(Rc<State>);
+
+impl Switch {
+    /// `successor` has the connection once the request is answered by 101. Any other answer drops it, and
+    /// the connection goes on.
+    pub fn to<F>(self, successor: impl FnOnce(Switched) -> F + 'static)
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        self.0
+            .bequeath(Box::new(|switched| Box::pin(successor(switched))));
     }
 }
 

@@ -12,7 +12,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::listener::connection::Worker;
-use crate::listener::connection::state::State;
 
 /// Has the connection from then on.
 pub(in crate::listener) type Successor =
@@ -24,25 +23,6 @@ pub(in crate::listener) fn is_asked<B: Body>(request: &Request<B>) -> bool {
     request.version() == Version::HTTP_11
         && request.body().is_end_stream()
         && request.headers().contains_key(header::UPGRADE)
-}
-
-/// The right of one request to have its connection leave HTTP.
-pub struct Switch(Rc<State>);
-
-impl Switch {
-    pub(in crate::listener) fn new(state: Rc<State>) -> Self {
-        Self(state)
-    }
-
-    /// `successor` has the connection once the request is answered by 101. Any other answer drops it, and
-    /// the connection goes on.
-    pub fn to<F>(self, successor: impl FnOnce(Switched) -> F + 'static)
-    where
-        F: Future<Output = ()> + 'static,
-    {
-        self.0
-            .bequeath(Box::new(|switched| Box::pin(successor(switched))));
-    }
 }
 
 /// A client's connection that has left HTTP.

@@ -33,6 +33,7 @@ const PURE: &[&str] = &[
     "src/listener/framing",
     "src/listener/proxy_protocol",
     "src/proxy/client_address",
+    "src/proxy/handshake",
     "src/proxy/headers",
     "src/proxy/host",
     "src/proxy/limits",

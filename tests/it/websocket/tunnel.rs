@@ -1,6 +1,6 @@
 //! What passes an open tunnel: frames as they are, in both directions, and wrong ones not at all.
 
-use super::wire::{BINARY, CLOSE, PING, PONG, PUBLIC, Socket, TEXT, echo, frame};
+use super::wire::{BINARY, CLOSE, PING, PONG, PUBLIC, Socket, TEXT, echo};
 use crate::harness::Bed;
 
 #[test]

@@ -7,9 +7,6 @@ use sha1::{Digest as _, Sha1};
 
 use crate::harness::{Bed, Client, Reply, Seen, Upstream, request};
 
-/// What a client hashes with, and what the right answer to it is (RFC 6455 §1.3).
-pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-
 /// A handshake's lines, without those that carry a token.
 pub const HANDSHAKE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
