@@ -24,6 +24,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 
 pub use self::context::{Context, Trail};
 pub use self::limits::HeadLimits;
+use self::websocket::Call;
 pub use self::websocket::Opening;
 use crate::auth::policy::Caller;
 use crate::auth::{Carrier, Denial, Permit, Token, UnixSeconds};
@@ -34,6 +35,7 @@ use crate::proxy::client_address::Trust;
 use crate::proxy::headers::{Forwarded, Rules};
 use crate::proxy::retry::Budget;
 use crate::proxy::route::{Miss, Route, Table};
+use crate::rate::{Exceeded, Limits};
 use crate::session::{self, Near, Session, Sessions};
 use crate::upstream::{self, ServerId, Upstreams};
 
@@ -70,6 +72,9 @@ pub enum Error {
     /// A page of another origin asks for a WebSocket, with a cookie that its visitor's browser added.
     #[error("a page of another origin asks for this, which the cookie does not allow")]
     ForeignOrigin,
+    /// The route is asked too often.
+    #[error(transparent)]
+    TooOften(#[from] Exceeded),
     /// The request's body is not taken; nothing was forwarded.
     #[error(transparent)]
     Body(#[from] Fault),
@@ -131,6 +136,8 @@ pub struct Proxy {
     pub trust: Trust,
     /// Deadlines.
     pub bearing: Bearing,
+    /// How often routes may be asked.
+    pub limits: Arc<Limits>,
     /// How often requests may be repeated.
     pub budget: Budget,
     /// This worker's deadlines.
@@ -141,29 +148,24 @@ impl Proxy {
     /// Serves one request.
     pub async fn serve(
         &self,
-        request: Request<RequestBody>,
+        mut request: Request<RequestBody>,
         context: &Context<'_>,
         trail: &mut Trail,
     ) -> Result<Response<Returned>, Error> {
         let route = self.route(request.method(), context, trail)?;
-        if let Some(switch) = request.body().switch() {
-            return Box::pin(self.open(request, switch, route, context, trail)).await;
+        if route.rate.is_some() {
+            self.count_address(request.headers(), route, context)?;
         }
-        self.pass(request, route, context, trail).await
-    }
-
-    /// The steps after the first, for what stays HTTP.
-    async fn pass(
-        &self,
-        request: Request<RequestBody>,
-        route: &Route,
-        context: &Context<'_>,
-        trail: &mut Trail,
-    ) -> Result<Response<Returned>, Error> {
+        if let Some(call) = Call::of(&mut request, route) {
+            return Box::pin(self.open(request, call, route, context, trail)).await;
+        }
         let caller = self
             .authenticate(request.headers(), route, context, trail)
             .await?;
         let permit = self.authorize(caller, route)?;
+        if route.rate.is_some() {
+            self.count_user(&permit, request.headers(), route, context)?;
+        }
         let request = self.inject(request, route, &permit, context, trail)?;
         let answer = self.forward(request, route, permit, trail).await?;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -182,6 +184,37 @@ impl Proxy {
         let route = self.table.find(context.host.name(), context.path, method)?;
         trail.route = Some(route.index);
         Ok(route)
+    }
+
+    /// Counts the request, where the route's rate goes by address: before anything is looked up, so
+    /// that a guess at a token counts too.
+    fn count_address(
+        &self,
+        headers: &HeaderMap,
+        route: &Route,
+        context: &Context<'_>,
+    ) -> Result<(), Exceeded> {
+        match self.limits.routes.get(route.index) {
+            Some(Some(limiter)) => limiter.count_address(self.trust.address(context.peer, headers)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts the request, where the route's rate goes by user.
+    fn count_user(
+        &self,
+        permit: &Permit,
+        headers: &HeaderMap,
+        route: &Route,
+        context: &Context<'_>,
+    ) -> Result<(), Exceeded> {
+        match (self.limits.routes.get(route.index), permit.identity()) {
+            (Some(Some(limiter)), Some(identity)) => limiter.count_user(identity),
+            (Some(Some(limiter)), None) => {
+                limiter.count_stranger(self.trust.address(context.peer, headers))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Who calls, as far as the route wants to know.

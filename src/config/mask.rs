@@ -199,7 +199,13 @@ mod tests {
         ] {
             assert_eq!(super::masked(line), masked);
         }
-        for key in ["appid = ", "websocket_token = ", "to = \"http://a/\" # ", "", "to = ?"] {
+        for key in [
+            "appid = ",
+            "websocket_token = ",
+            "to = \"http://a/\" # ",
+            "",
+            "to = ?",
+        ] {
             let line = format!("{key}{SECRET}");
             assert!(!masked(&line).contains("5ec7"), "{line}");
         }

@@ -6,9 +6,8 @@
 
 use std::borrow::Cow;
 
-use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 
 use crate::auth::{credential, crypto};
 use crate::setting;
@@ -77,30 +76,33 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// Takes the handshake out of a request's head, with every token of ours that stands in it: one is
+    /// Takes the handshake out of a request, with every token of ours that stands in it: one is
     /// read where `places` allow it, and none goes on. `None`: it is a request like any other.
-    pub fn take(head: &mut Parts, places: &[TokenPlace]) -> Option<Self> {
-        if head.method != Method::GET || !is_upgrade(&head.headers) {
+    pub fn take<B>(request: &mut Request<B>, places: &[TokenPlace]) -> Option<Self> {
+        if request.method() != Method::GET || !is_upgrade(request.headers()) {
             return None;
         }
-        let key = only(&head.headers, &header::SEC_WEBSOCKET_KEY)?.clone();
-        let version = only(&head.headers, &header::SEC_WEBSOCKET_VERSION)?;
+        let key = only(request.headers(), &header::SEC_WEBSOCKET_KEY)?.clone();
+        let version = only(request.headers(), &header::SEC_WEBSOCKET_VERSION)?;
         let nonce = crypto::from_base64(key.to_str().ok()?)?;
         let mut handshake = Self {
             is_known_version: version.as_bytes() == VERSION,
             key: (nonce.len() == 16).then_some(key)?,
-            offered: listed(&head.headers, &header::SEC_WEBSOCKET_PROTOCOL),
-            extensions: extensions(&head.headers),
+            offered: listed(request.headers(), &header::SEC_WEBSOCKET_PROTOCOL),
+            extensions: extensions(request.headers()),
             chooses_ours: false,
             token: None,
         };
-        handshake.take_protocols(&mut head.headers, places.contains(&TokenPlace::Protocol));
+        handshake.take_protocols(
+            request.headers_mut(),
+            places.contains(&TokenPlace::Protocol),
+        );
         for place in places {
             if let TokenPlace::Query(name) = place
-                && let Some((token, rest)) = cut_query(&head.uri, name)
+                && let Some((token, rest)) = cut_query(request.uri(), name)
             {
                 handshake.token.get_or_insert(token);
-                head.uri = rest;
+                *request.uri_mut() = rest;
             }
         }
         Some(handshake)

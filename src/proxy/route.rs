@@ -8,6 +8,7 @@ use http::Method;
 
 use crate::auth::{AppId, Require};
 use crate::proxy::handshake::TokenPlace;
+use crate::rate::Rule;
 use crate::setting::{self, Size};
 
 mod build;
@@ -42,6 +43,8 @@ setting::section! {
         apps: Vec<AppId> = Vec::new(),
         /// The largest request body here; `limits.body` where absent.
         body: Option<Size> = None,
+        /// How often it may be asked; absent: as often as anybody likes.
+        rate: Option<Rule> = None,
         /// Whether WebSockets pass; a handshake is a plain request otherwise.
         websocket: bool = true,
         /// Where in a handshake a token may stand beside header and cookie.
@@ -49,7 +52,7 @@ setting::section! {
     }
     later {
         "response": "a time-out of its own per route",
-        "cors": "CORS", "rate": "rate limits",
+        "cors": "CORS",
         "identity": "identity fields per route", "set": "request headers per route", "response_set": "response headers per route",
     }
 }

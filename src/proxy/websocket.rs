@@ -45,32 +45,50 @@ struct Guard {
     timer: Timer,
 }
 
+/// Who asks for a WebSocket: [`Caller`], with the session.
+enum Opener {
+    Anonymous,
+    Expired,
+    Known(Arc<Session>),
+}
+
+/// A request for a WebSocket.
+pub(super) struct Call {
+    switch: Switch,
+    handshake: Handshake,
+}
+
+impl Call {
+    /// What `request` asks for, where that is a WebSocket and `route` lets it pass. A token in the
+    /// handshake goes no further in any case.
+    pub(super) fn of(request: &mut Request<RequestBody>, route: &Route) -> Option<Self> {
+        let switch = request.body().switch()?;
+        let handshake = Handshake::take(request, &route.websocket_token)?;
+        route.websocket.then_some(Self { switch, handshake })
+    }
+}
+
 impl Proxy {
-    /// Serves a request that may leave HTTP.
+    /// Serves a request for a WebSocket: the steps after the first.
     pub(super) async fn open(
         &self,
         request: Request<RequestBody>,
-        switch: Switch,
+        call: Call,
         route: &Route,
         context: &Context<'_>,
         trail: &mut Trail,
     ) -> Result<Response<Returned>, Error> {
-        let (mut head, body) = request.into_parts();
-        let handshake = Handshake::take(&mut head, &route.websocket_token);
-        let request = Request::from_parts(head, body);
-        let Some(handshake) = handshake.filter(|_| route.websocket) else {
-            return self.pass(request, route, context, trail).await;
-        };
-        let headers = request.headers();
-        let session = self
-            .opener(headers, &handshake, route, context, trail)
+        let Call { switch, handshake } = call;
+        let opener = self
+            .opener(request.headers(), &handshake, route, context, trail)
             .await?;
-        let (caller, session) = match session {
-            Some(Ok(session)) => (Caller::Known(Arc::clone(&session.identity)), Some(session)),
-            Some(Err(Expired)) => (Caller::Expired, None),
-            None => (Caller::Anonymous, None),
+        let (caller, session) = match opener {
+            Opener::Anonymous => (Caller::Anonymous, None),
+            Opener::Expired => (Caller::Expired, None),
+            Opener::Known(session) => (Caller::Known(Arc::clone(&session.identity)), Some(session)),
         };
         let permit = self.authorize(caller, route)?;
+        self.count_user(&permit, request.headers(), route, context)?;
         let mut request = self.inject(request, route, &permit, context, trail)?;
         handshake.write(request.headers_mut());
         let answer = self.forward(request, route, permit, trail).await?;
@@ -105,9 +123,9 @@ impl Proxy {
         route: &Route,
         context: &Context<'_>,
         trail: &mut Trail,
-    ) -> Result<Option<Result<Arc<Session>, Expired>>, Error> {
+    ) -> Result<Opener, Error> {
         if !route.policy.reads_credential() {
-            return Ok(None);
+            return Ok(Opener::Anonymous);
         }
         let shown = self.carrier.find(headers);
         // Browsers send cookies with the handshakes of anybody's page, and ask nobody before.
@@ -118,10 +136,10 @@ impl Proxy {
             return Err(Error::ForeignOrigin);
         }
         let Some(text) = shown.map(|shown| shown.text).or(handshake.token()) else {
-            return Ok(None);
+            return Ok(Opener::Anonymous);
         };
         let found = self.recognise(text, context, trail).await?;
-        Ok(Some(found.ok_or(Expired)))
+        Ok(found.map_or(Opener::Expired, Opener::Known))
     }
 
     /// The tunnel behind a 101 that is the answer to `handshake`, and the answer as the client gets it.
@@ -141,9 +159,6 @@ impl Proxy {
         Ok(Response::from_parts(head, (tunnel, extended)))
     }
 }
-
-/// A token came, and is good for nothing.
-struct Expired;
 
 impl Opening {
     /// What will have passed, kept up while it does.

@@ -15,7 +15,8 @@ use crate::listener::connection::switch::Switched;
 /// The body of a request as it comes in, streamed.
 pub struct RequestBody {
     incoming: Incoming,
-    state: Rc<State>,
+    /// Where the connection has nothing else to read meanwhile.
+    state: Option<Rc<State>>,
     may_switch: bool,
 }
 
@@ -24,14 +25,32 @@ impl RequestBody {
     pub(in crate::listener) fn new(incoming: Incoming, state: Rc<State>, may_switch: bool) -> Self {
         Self {
             incoming,
-            state,
+            state: Some(state),
             may_switch,
+        }
+    }
+
+    /// One of many that come in on a connection.
+    pub(in crate::listener) fn multiplexed(incoming: Incoming) -> Self {
+        Self {
+            incoming,
+            state: None,
+            may_switch: false,
         }
     }
 
     /// The right to leave HTTP, where the request asks for that and has no body.
     pub fn switch(&self) -> Option<Switch> {
-        self.may_switch.then(|| Switch(Rc::clone(&self.state)))
+        self.state
+            .as_ref()
+            .filter(|_| self.may_switch)
+            .map(|state| Switch(Rc::clone(state)))
+    }
+
+    fn has_ended(&self) {
+        if let Some(state) = &self.state {
+            state.has_read_whole();
+        }
     }
 }
 
@@ -67,7 +86,7 @@ impl http_body::Body for RequestBody {
         let body = self.get_mut();
         let frame = ready!(Pin::new(&mut body.incoming).poll_frame(cx));
         if frame.is_none() {
-            body.state.has_read_whole();
+            body.has_ended();
         }
         Poll::Ready(frame)
     }
@@ -84,7 +103,7 @@ impl http_body::Body for RequestBody {
 impl Drop for RequestBody {
     fn drop(&mut self) {
         if self.incoming.is_end_stream() {
-            self.state.has_read_whole();
+            self.has_ended();
         }
     }
 }

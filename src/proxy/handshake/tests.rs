@@ -17,23 +17,23 @@ const GOOD: [(&str, &str); 4] = [
     ("sec-websocket-version", "13"),
 ];
 
-fn head(method: Method, uri: &str, lines: Lines<'_>) -> Parts {
+fn head(method: Method, uri: &str, lines: Lines<'_>) -> Request<()> {
     let mut request = Request::builder().method(method).uri(uri);
     for (name, value) in lines {
         request = request.header(*name, *value);
     }
-    request.body(()).unwrap().into_parts().0
+    request.body(()).unwrap()
 }
 
 /// [`GOOD`] with other lines in the place of those of the same name; an empty value takes one out.
-fn shake(uri: &str, lines: Lines<'_>) -> Parts {
+fn shake(uri: &str, lines: Lines<'_>) -> Request<()> {
     let is_new = |name: &str| lines.iter().any(|(other, _)| *other == name);
     let kept = GOOD.iter().filter(|(name, _)| !is_new(name)).copied();
     let new = lines.iter().filter(|(_, value)| !value.is_empty()).copied();
     head(Method::GET, uri, &kept.chain(new).collect::<Vec<_>>())
 }
 
-fn take(uri: &str, lines: Lines<'_>, places: &[TokenPlace]) -> (Option<Handshake>, Parts) {
+fn take(uri: &str, lines: Lines<'_>, places: &[TokenPlace]) -> (Option<Handshake>, Request<()>) {
     let mut parts = shake(uri, lines);
     (Handshake::take(&mut parts, places), parts)
 }
@@ -105,7 +105,7 @@ fn only_the_right_101_is_an_answer() {
         let is_new = |name: &str| lines.iter().any(|(other, _)| *other == name);
         let kept = right.iter().filter(|(name, _)| !is_new(name)).copied();
         let new = lines.iter().filter(|(_, value)| !value.is_empty()).copied();
-        handshake.check(&head(Method::GET, "/", &kept.chain(new).collect::<Vec<_>>()).headers)
+        handshake.check(&head(Method::GET, "/", &kept.chain(new).collect::<Vec<_>>()).headers())
     };
     let rows: &[(Lines<'_>, Result<bool, Mismatch>)] = &[
         (&[], Ok(false)),
@@ -146,7 +146,7 @@ fn only_the_right_101_is_an_answer() {
         "/",
         &[GOOD[0], GOOD[1], ("sec-websocket-accept", ACCEPT)],
     );
-    assert_eq!(old.unwrap().check(&right.headers), Err(Mismatch));
+    assert_eq!(old.unwrap().check(right.headers()), Err(Mismatch));
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_token_among_the_subprotocols_goes_no_further() {
                 .map(|token| str::from_utf8(token).unwrap()),
             *token
         );
-        let left = only(&head.headers, &header::SEC_WEBSOCKET_PROTOCOL);
+        let left = only(head.headers(), &header::SEC_WEBSOCKET_PROTOCOL);
         assert_eq!(
             left.map(|value| value.to_str().unwrap()),
             *rest,
@@ -271,7 +271,7 @@ fn a_token_in_the_query_goes_no_further() {
                 .map(|token| str::from_utf8(token).unwrap()),
             *token
         );
-        assert_eq!(head.uri.to_string(), with(left), "{uri}");
+        assert_eq!(head.uri().to_string(), with(left), "{uri}");
     }
 }
 

@@ -10,6 +10,7 @@ use super::table::{HostRule, Route, Strip, Table};
 use super::target::Target;
 use crate::auth::{Policy, Require};
 use crate::proxy::{host, path, prefix};
+use crate::rate::Per;
 use crate::setting::{Size, shown};
 
 impl Table {
@@ -79,6 +80,17 @@ fn route(index: usize, config: &Config, body: Size, mistakes: &mut Mistakes<'_>)
         );
     }
     websocket_token(config, mistakes);
+    let by_user = config
+        .rate
+        .as_ref()
+        .is_some_and(|rate| rate.per == Per::User);
+    if by_user && config.require == Require::None {
+        mistakes.tell(
+            "rate.per",
+            "cannot be \"user\": a route with `require = \"none\"` knows no users",
+            "write \"address\", or another `require`",
+        );
+    }
     let to = target(config, mistakes);
     let path = prefix("path", &config.path, mistakes);
     let path = path.map(|path| Box::from(path::as_read(&path)));
@@ -94,6 +106,7 @@ fn route(index: usize, config: &Config, body: Size, mistakes: &mut Mistakes<'_>)
         body: config.body.unwrap_or(body),
         websocket: config.websocket,
         websocket_token: config.websocket_token.clone(),
+        rate: config.rate.clone(),
         hosts,
         path: path?,
         methods: config.methods.clone(),

@@ -9,6 +9,7 @@ use super::target::Target;
 use crate::auth::Policy;
 use crate::proxy::handshake::TokenPlace;
 use crate::proxy::path;
+use crate::rate::Rule;
 use crate::setting::Size;
 
 /// One route, ready for requests.
@@ -26,6 +27,8 @@ pub struct Route {
     pub websocket: bool,
     /// Where in a handshake a token may stand beside header and cookie.
     pub websocket_token: Vec<TokenPlace>,
+    /// How often it may be asked.
+    pub rate: Option<Rule>,
     pub(super) hosts: Vec<HostRule>,
     /// As it is read, without a `/` at its end; `""` stands for every path.
     pub(super) path: Box<str>,

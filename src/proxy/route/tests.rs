@@ -20,6 +20,7 @@ fn config(host: &[&str], path: &str, methods: &[Method]) -> Config {
         body: None,
         websocket: true,
         websocket_token: Vec::new(),
+        rate: None,
     }
 }
 
