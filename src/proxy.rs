@@ -109,6 +109,10 @@ pub struct Bearing {
 }
 
 /// What comes back of a request.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "almost all are bodies, and none is kept"
+)]
 pub enum Returned {
     /// An answer's body.
     Body(Returning),

@@ -161,7 +161,7 @@ impl Handshake {
             self.chooses_ours = self.offered.iter().any(|name| name == OURS);
         }
         self.offered
-            .retain(|name| !is_token(name) && !(reads_token && name == OURS));
+            .retain(|name| !(is_token(name) || reads_token && name == OURS));
         headers.remove(header::SEC_WEBSOCKET_PROTOCOL);
         if let Ok(rest) = HeaderValue::from_str(&self.offered.join(", "))
             && !rest.is_empty()

@@ -45,7 +45,7 @@ setting::section! {
         body: Option<Size> = None,
         /// How often it may be asked; absent: as often as anybody likes.
         rate: Option<Rule> = None,
-        /// Whether WebSockets pass; a handshake is a plain request otherwise.
+        /// Whether a WebSocket may pass; a handshake is a plain request otherwise.
         websocket: bool = true,
         /// Where in a handshake a token may stand beside header and cookie.
         websocket_token: Vec<TokenPlace> = Vec::new(),

@@ -1,4 +1,4 @@
-//! WebSockets through the gateway (R7): the handshake, the token, the frames, and how a tunnel ends.
+//! `WebSocket` through the gateway (R7): the handshake, the token, the frames, and how a tunnel ends.
 
 mod handshake;
 mod leave;

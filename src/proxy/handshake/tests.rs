@@ -105,7 +105,7 @@ fn only_the_right_101_is_an_answer() {
         let is_new = |name: &str| lines.iter().any(|(other, _)| *other == name);
         let kept = right.iter().filter(|(name, _)| !is_new(name)).copied();
         let new = lines.iter().filter(|(_, value)| !value.is_empty()).copied();
-        handshake.check(&head(Method::GET, "/", &kept.chain(new).collect::<Vec<_>>()).headers())
+        handshake.check(head(Method::GET, "/", &kept.chain(new).collect::<Vec<_>>()).headers())
     };
     let rows: &[(Lines<'_>, Result<bool, Mismatch>)] = &[
         (&[], Ok(false)),
@@ -151,9 +151,16 @@ fn only_the_right_101_is_an_answer() {
 
 #[test]
 fn a_token_among_the_subprotocols_goes_no_further() {
+    type Row<'a> = (
+        &'a str,
+        &'a [TokenPlace],
+        Option<&'a str>,
+        Option<&'a str>,
+        bool,
+    );
     let ours = format!("wxgate.bearer.{TOKEN}");
     let both = [TokenPlace::Protocol];
-    let rows: &[(&str, &[TokenPlace], Option<&str>, Option<&str>, bool)] = &[
+    let rows: &[Row<'_>] = &[
         // Offered, where a token is read, the token, what goes on, whether we may choose ours.
         (&ours, &both, Some(TOKEN), None, false),
         (

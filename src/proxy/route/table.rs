@@ -23,7 +23,7 @@ pub struct Route {
     pub to: Option<Target>,
     /// The largest request body.
     pub body: Size,
-    /// Whether WebSockets pass.
+    /// Whether a WebSocket may pass.
     pub websocket: bool,
     /// Where in a handshake a token may stand beside header and cookie.
     pub websocket_token: Vec<TokenPlace>,

@@ -11,11 +11,11 @@ fn frame(sender: Sender, first: u8, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         length @ 0..=125 => bytes.push(mask | u8::try_from(length).unwrap()),
         length @ 126..=0xffff => {
-            bytes.push(mask | 126);
+            bytes.push(mask + 126);
             bytes.extend_from_slice(&u16::try_from(length).unwrap().to_be_bytes());
         }
         length => {
-            bytes.push(mask | 127);
+            bytes.push(mask + 127);
             bytes.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }
@@ -104,7 +104,7 @@ fn a_wrong_frame_is_stopped_before_its_first_byte() {
         (of(0x09, b"a"), Fault::Control),
         (of(0x08, b""), Fault::Control),
         (of(0x89, &[0; 126]), Fault::Control),
-        (of(0x88, &[0; 70_000]), Fault::Control),
+        (of(0x88, &vec![0; 70_000]), Fault::Control),
         (vec![0x89, 0xfe], Fault::Control),
         (vec![0x8a, 0xff], Fault::Control),
         (of(0x80, b"a"), Fault::Order),
@@ -190,7 +190,7 @@ fn our_close_frames_are_frames() {
         [0x88, 5, 3, 233, b'b', b'y', b'e']
     );
     let masked = close(Sender::Client, 1001, "", [1, 2, 3, 4]);
-    assert_eq!(masked, [0x88, 0x82, 1, 2, 3, 4, 3 ^ 1, 233 ^ 2]);
+    assert_eq!(masked, [0x88, 0x82, 1, 2, 3, 4, 0x03 ^ 1, 0xe9 ^ 2]);
 }
 
 proptest! {

@@ -16,6 +16,10 @@ use crate::upstream::tunnel::Desk;
 const READ: usize = 16 << 10;
 
 /// One direction.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that has happened, in any order"
+)]
 pub(super) struct Lane {
     sender: Sender,
     frames: Frames,
@@ -135,7 +139,7 @@ impl Lane {
         while self.free > 0 {
             let free = self.held.get(..self.free).unwrap_or_default();
             let written = ready!(Pin::new(&mut *to).poll_write(cx, free));
-            let Some(length) = self.count(written) else {
+            let Some(length) = self.count(&written) else {
                 return Poll::Ready(());
             };
             self.held.drain(..length);
@@ -215,7 +219,7 @@ impl Lane {
             let Poll::Ready(written) = Pin::new(&mut *to).poll_write(cx, free) else {
                 break;
             };
-            let Some(length) = self.count(written) else {
+            let Some(length) = self.count(&written) else {
                 return Poll::Ready(());
             };
             done += length;
@@ -251,12 +255,12 @@ impl Lane {
     }
 
     /// How many bytes went on; `None` where none ever will.
-    fn count(&mut self, written: io::Result<usize>) -> Option<usize> {
+    fn count(&mut self, written: &io::Result<usize>) -> Option<usize> {
         match written {
-            Ok(length) if length > 0 => {
+            Ok(length) if *length > 0 => {
                 (self.moved, self.unflushed) = (true, true);
-                self.passed += length as u64;
-                Some(length)
+                self.passed += *length as u64;
+                Some(*length)
             }
             _ => {
                 (self.broken, self.deaf, self.told) = (true, true, true);

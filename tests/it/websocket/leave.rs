@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::wire::{BINARY, CLOSE, PING, PUBLIC, Socket, TEXT, echo, frame, parrot, serving};
+use super::wire::{BINARY, CLOSE, Frame, PING, PUBLIC, Socket, TEXT, echo, frame, parrot, serving};
 use crate::harness::{Bed, Process, Upstream};
 
 const LOGIN: &str = "[[route]]\npath = \"/\"\nto = \"{upstream}\"\n";
 
 /// A server that tells what it got until its end, and answers close frames.
-fn telling() -> (Upstream, mpsc::Receiver<Vec<(u8, Vec<u8>)>>) {
+fn telling() -> (Upstream, mpsc::Receiver<Vec<Frame>>) {
     let (tell, told) = mpsc::channel();
     let upstream = serving(move |_, mut socket| {
         let mut frames = Vec::new();

@@ -144,16 +144,16 @@ pub fn shake(target: &str, lines: &str) -> String {
 
 /// A frame's bytes.
 pub fn frame(masks: bool, first: u8, payload: &[u8]) -> Vec<u8> {
-    let mark = if masks { 0x80 } else { 0 };
+    let flag = if masks { 0x80 } else { 0 };
     let mut bytes = vec![first];
     match payload.len() {
-        length @ 0..=125 => bytes.push(mark | u8::try_from(length).unwrap()),
+        length @ 0..=125 => bytes.push(flag | u8::try_from(length).unwrap()),
         length @ 126..=0xffff => {
-            bytes.push(mark | 126);
+            bytes.push(flag + 126);
             bytes.extend_from_slice(&u16::try_from(length).unwrap().to_be_bytes());
         }
         length => {
-            bytes.push(mark | 127);
+            bytes.push(flag + 127);
             bytes.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }
