@@ -46,9 +46,9 @@ $(DENY_BIN):
 	  --root $(TOOLS)/cargo-deny-$(DENY) --target-dir $(TOOLS)/build cargo-deny
 	rm -rf $(TOOLS)/build
 
-$(TOOLS)/python/done: tests/upstreams/flask/requirements.txt
+$(TOOLS)/python/done: tests/upstreams/flask/requirements.txt tests/websocket/requirements.txt
 	python3 -m venv --clear $(TOOLS)/python
-	$(TOOLS)/python/bin/pip install --quiet --requirement $<
+	$(TOOLS)/python/bin/python3 -m pip install --quiet $(addprefix --requirement ,$^)
 	touch $@
 
 $(TOOLS)/node/done: tests/upstreams/express/package-lock.json
