@@ -9,9 +9,9 @@ use bytes::{Buf as _, BytesMut};
 use http::{Request, Version, header};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::listener::connection::Worker;
+use crate::listener::stream::Stream;
 
 /// Has the connection from then on.
 pub(in crate::listener) type Successor =
@@ -27,14 +27,14 @@ pub(in crate::listener) fn is_asked<B: Body>(request: &Request<B>) -> bool {
 
 /// A client's connection that has left HTTP.
 pub struct Switched {
-    stream: TcpStream,
+    stream: Stream,
     /// What came behind the request.
     left: BytesMut,
     worker: Rc<Worker>,
 }
 
 impl Switched {
-    pub(in crate::listener) fn new(stream: TcpStream, left: BytesMut, worker: Rc<Worker>) -> Self {
+    pub(in crate::listener) fn new(stream: Stream, left: BytesMut, worker: Rc<Worker>) -> Self {
         Self {
             stream,
             left,
