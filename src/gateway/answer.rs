@@ -11,10 +11,11 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::proxy::Trail;
+use crate::error::Code;
 use crate::proxy::body::Returning;
+use crate::proxy::{Opening, Returned, Trail};
 use crate::telemetry::access_log::{Entry, Record};
-use crate::upstream;
+use crate::upstream::{self, Close, Passed};
 
 /// The status in the log of a request whose client hung up before there was an answer, as nginx has it.
 const CLIENT_GONE: u16 = 499;
@@ -29,11 +30,40 @@ pub(super) enum Content {
     Own(Option<Bytes>),
     /// An upstream's, streamed.
     Upstream(Returning),
+    /// None: a WebSocket comes after it.
+    Opening(Box<Opening>),
+}
+
+impl From<Returned> for Content {
+    fn from(returned: Returned) -> Self {
+        match returned {
+            Returned::Body(body) => Self::Upstream(body),
+            Returned::Opening(opening) => Self::Opening(opening),
+        }
+    }
 }
 
 impl Content {
     pub(super) fn own(bytes: Bytes) -> Self {
         Self::Own((!bytes.is_empty()).then_some(bytes))
+    }
+
+    /// The body as it leaves. A WebSocket's line is written at its end.
+    pub(super) fn leave(self, mut line: Option<Box<Line>>) -> Leaving {
+        let Self::Opening(opening) = self else {
+            return Leaving {
+                content: self,
+                line,
+            };
+        };
+        if let Some(line) = &mut line {
+            line.passed = Some(opening.passed());
+        }
+        opening.begin(line);
+        Leaving {
+            content: Self::Own(None),
+            line: None,
+        }
     }
 }
 
@@ -48,6 +78,8 @@ pub(super) struct Line {
     /// Taken when it is put into the log.
     record: Option<Record>,
     received: Option<Rc<Cell<u64>>>,
+    /// What passed a WebSocket.
+    passed: Option<Rc<Passed>>,
     started: Instant,
     entry: Entry,
 }
@@ -57,6 +89,7 @@ impl Line {
         Self {
             record: Some(record),
             received: None,
+            passed: None,
             started: Instant::now(),
             entry,
         }
@@ -87,13 +120,21 @@ impl Drop for Line {
         }
         record.took = self.started.elapsed();
         record.received = self.received.as_ref().map_or(0, |received| received.get());
+        if let Some(passed) = &self.passed {
+            record.received = passed.to_server.get();
+            record.sent = passed.to_client.get();
+            record.code = passed.closed.get().and_then(word);
+        }
         self.entry.put(record);
     }
 }
 
-impl Leaving {
-    pub(super) fn new(content: Content, line: Option<Box<Line>>) -> Self {
-        Self { content, line }
+/// The word of what made us close a WebSocket, where that was a fault of its client's.
+fn word(close: Close) -> Option<&'static str> {
+    match close {
+        Close::SESSION => Some(Code::SessionExpired.word()),
+        Close::PROTOCOL => Some(Code::BadRequest.word()),
+        _ => None,
     }
 }
 
@@ -137,6 +178,7 @@ impl Body for Content {
         match self.get_mut() {
             Self::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Upstream(returning) => Pin::new(returning).poll_frame(cx),
+            Self::Opening(_) => Poll::Ready(None),
         }
     }
 
@@ -144,6 +186,7 @@ impl Body for Content {
         match self {
             Self::Own(bytes) => bytes.is_none(),
             Self::Upstream(returning) => returning.is_end_stream(),
+            Self::Opening(_) => true,
         }
     }
 
@@ -155,6 +198,7 @@ impl Body for Content {
                     .map_or(0, |bytes| u64::try_from(bytes.len()).unwrap_or(0)),
             ),
             Self::Upstream(returning) => returning.size_hint(),
+            Self::Opening(_) => SizeHint::with_exact(0),
         }
     }
 }

@@ -77,7 +77,7 @@ impl Site {
         if let Some(line) = &mut line {
             line.fill(trail, answer.status());
         }
-        answer.map(|content| Leaving::new(content, line))
+        answer.map(|content| content.leave(line))
     }
 
     fn begin_line(&self, arrival: &Arrival, client: &Client, id: RequestId) -> Option<Box<Line>> {
@@ -136,7 +136,7 @@ impl Site {
         };
         let answer = self.proxy.serve(request, &context, trail).await;
         answer
-            .map(|answer| answer.map(Content::Upstream))
+            .map(|answer| answer.map(Content::from))
             .map_err(|error| problem(&error, id, trail))
     }
 }

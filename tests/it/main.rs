@@ -41,3 +41,4 @@ mod streaming;
 mod tidy;
 mod tls;
 mod vectors;
+mod websocket;
