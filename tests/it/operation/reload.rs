@@ -200,3 +200,26 @@ fn reloads_under_load_fail_no_request() {
         stop.store(true, Ordering::Relaxed);
     });
 }
+
+#[test]
+fn limiters_whose_rules_stay_forget_nobody() {
+    let rate = |burst: u32| {
+        format!("[rate]\nlogin = {{ per = \"address\", limit = \"1/h\", burst = {burst} }}\n")
+    };
+    let mut bed = Bed::with(&rate(2), ROUTES);
+    let log_in = |bed: &Bed| {
+        let code = bed.mock.login_code("oAlice");
+        bed.call("login", "", &json!({ "code": code })).status
+    };
+    assert_eq!([log_in(&bed), log_in(&bed), log_in(&bed)], [200, 200, 429]);
+    bed.reload(
+        &format!(
+            "{}[endpoints]\nprefix = \"/wxgate\"\nexpose = [\"openid\"]\n",
+            rate(2)
+        ),
+        ROUTES,
+    );
+    assert_eq!(log_in(&bed), 429);
+    bed.reload(&rate(3), ROUTES);
+    assert_eq!(log_in(&bed), 200, "by the new rule");
+}
