@@ -47,7 +47,7 @@ $(DENY_BIN):
 	  --root $(TOOLS)/cargo-deny-$(DENY) --target-dir $(TOOLS)/build cargo-deny
 	rm -rf $(TOOLS)/build
 
-$(TOOLS)/python/done: tests/upstreams/flask/requirements.txt tests/deploy/requirements.txt
+$(TOOLS)/python/done: tests/upstreams/flask/requirements.txt tests/deploy/requirements.txt tests/http2/requirements.txt
 	python3 -m venv --clear $(TOOLS)/python
 	$(TOOLS)/python/bin/pip install --quiet $(addprefix --requirement ,$^)
 	touch $@

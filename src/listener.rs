@@ -5,6 +5,7 @@
 
 mod closing;
 mod connection;
+mod flood;
 mod framing;
 mod handed;
 mod load;

@@ -18,7 +18,7 @@ use crate::proxy::client_address;
 use crate::proxy::headers;
 use crate::proxy::host::Host;
 use crate::proxy::trace::RequestId;
-use crate::proxy::{Context, Trail};
+use crate::proxy::{self, Context, Trail};
 use crate::session::Remembered;
 use crate::telemetry::access_log::Record;
 
@@ -104,7 +104,8 @@ impl Site {
     ) -> Result<Response<Content>, Problem> {
         let sign = Sign::of(&request);
         if request.version() == Version::HTTP_2 {
-            headers::from_http2(request.headers_mut());
+            let read = headers::from_http2(request.headers_mut());
+            read.map_err(|refused| Problem::from(&proxy::Error::from(refused)))?;
         }
         let (host, path) = match self.crossing.way(&request, &sign)? {
             Way::Own(endpoint, host) => {
@@ -131,8 +132,8 @@ impl Site {
     }
 }
 
-fn problem(error: &crate::proxy::Error, id: RequestId, trail: &Trail) -> Problem {
-    if let crate::proxy::Error::Upstream(error) = error {
+fn problem(error: &proxy::Error, id: RequestId, trail: &Trail) -> Problem {
+    if let proxy::Error::Upstream(error) = error {
         let request_id = id.as_str();
         tracing::warn!(request_id, route = trail.route, %error, "an upstream failed");
     }

@@ -20,6 +20,7 @@ mod docs;
 mod endpoints;
 mod harness;
 mod http2;
+mod http2_suite;
 mod image;
 mod journey;
 mod keep_alive;

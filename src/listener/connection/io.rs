@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::listener::connection::Worker;
 use crate::listener::connection::state::State;
+use crate::listener::flood::Flood;
 use crate::listener::framing::{Bounds, Framing};
 
 /// Slices that are shorter than this together are written as one: the copy costs less than what the
@@ -37,6 +38,8 @@ pub(in crate::listener) struct Io {
     /// So much came behind a refusal.
     unwanted: usize,
     framing: Framing,
+    /// Counts frames, where it is HTTP/2.
+    flood: Option<Rc<RefCell<Flood>>>,
     bounds: Rc<Bounds>,
     state: Rc<State>,
     desk: Desk,
@@ -50,6 +53,7 @@ impl Io {
             free: 0,
             unwanted: 0,
             framing: Framing::new(worker.h2c),
+            flood: None,
             bounds: Rc::clone(&worker.bounds),
             state,
             desk: Rc::clone(&worker.desk),
@@ -92,6 +96,11 @@ impl Io {
     /// Whether it is not HTTP/1 that the peer speaks.
     pub(in crate::listener) fn is_foreign(&self) -> bool {
         self.framing.is_foreign()
+    }
+
+    /// Shows all that comes from now on to `flood`.
+    pub(in crate::listener) fn count_frames(&mut self, flood: &Rc<RefCell<Flood>>) {
+        self.flood = Some(Rc::clone(flood));
     }
 
     /// Tells the peer that nothing more will come from us.
@@ -186,6 +195,17 @@ impl Io {
         Ok(())
     }
 
+    /// Reads into hyper's own room, or hands on what is held.
+    fn fill(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.held.is_empty() && ready!(self.read_through(cx, buffer))? {
+            return Poll::Ready(Ok(()));
+        }
+        if ready!(self.poll_free(cx))? {
+            self.hand_on(buffer);
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Hands on what may go on, as far as there is room.
     fn hand_on(&mut self, buffer: &mut ReadBuf<'_>) {
         let length = self.free.min(buffer.remaining());
@@ -209,11 +229,15 @@ impl AsyncRead for Io {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let io = self.get_mut();
-        if io.held.is_empty() && ready!(io.read_through(cx, buffer))? {
-            return Poll::Ready(Ok(()));
-        }
-        if ready!(io.poll_free(cx))? {
-            io.hand_on(buffer);
+        let before = buffer.filled().len();
+        ready!(io.fill(cx, buffer))?;
+        if let Some(flood) = &io.flood {
+            let new = buffer.filled().get(before..).unwrap_or_default();
+            if let Err(flooded) = flood.borrow_mut().read(new, io.state.now()) {
+                let peer = io.stream.peer_addr().ok();
+                tracing::warn!(?peer, reason = %flooded, "an HTTP/2 connection was closed");
+                return Poll::Ready(Err(io::Error::other(flooded)));
+            }
         }
         Poll::Ready(Ok(()))
     }

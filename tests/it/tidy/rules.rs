@@ -30,6 +30,7 @@ const MOCK_USES: &[&str] = &[
 const PURE: &[&str] = &[
     "src/auth",
     "src/endpoint/path",
+    "src/listener/flood",
     "src/listener/framing",
     "src/listener/proxy_protocol",
     "src/proxy/client_address",
