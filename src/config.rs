@@ -4,6 +4,7 @@
 
 mod apps;
 mod bounds;
+mod certificates;
 mod changes;
 mod check;
 mod diagnostic;
@@ -23,7 +24,7 @@ pub use source::Sources;
 use std::path::PathBuf;
 
 use crate::setting::{self, ListenAddress, Reader, Setting as _, Value};
-use crate::{admin, endpoint, listener, proxy, rate, session, telemetry, wechat};
+use crate::{admin, endpoint, listener, proxy, rate, session, telemetry, tls, wechat};
 
 setting::section! {
     /// All of `gateway.toml`.
@@ -32,6 +33,10 @@ setting::section! {
         listen: Vec<ListenAddress> = vec![ListenAddress::Tcp(([0, 0, 0, 0], 8080).into())],
         /// Threads that carry traffic; 0: one per core that the cgroup allows.
         workers: u32 = 0,
+        /// How they come by their connections.
+        accept: listener::Accept = listener::Accept::PerWorker,
+        /// `[tls]`
+        tls: tls::Config = tls::Config::default(),
         /// Clients may speak HTTP/2 without TLS, by prior knowledge.
         h2c: bool = false,
         /// `[limits]`
@@ -60,7 +65,7 @@ setting::section! {
         log: telemetry::Config = telemetry::Config::default(),
     }
     later {
-        "accept": "listeners shared by the workers", "tls": "TLS", "upstream": "groups of upstream servers",
+        "upstream": "groups of upstream servers",
     }
 }
 
@@ -149,7 +154,13 @@ impl Config {
 
     fn check(&mut self, tree: &Value, reader: &mut Reader) {
         let mut checks = check::Checks::new(tree, reader);
-        bounds::addresses(&mut checks, &self.listen, self.admin.listen);
+        bounds::addresses(
+            &mut checks,
+            &self.listen,
+            self.tls.redirect,
+            self.admin.listen,
+        );
+        certificates::check(&mut checks, &self.tls);
         bounds::listeners(&mut checks, self.workers, &self.limits, &self.timeouts);
         bounds::endpoints(&mut checks, &mut self.endpoints);
         bounds::session(&mut checks, &self.session);

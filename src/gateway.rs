@@ -4,9 +4,11 @@ mod answer;
 mod capacity;
 mod clock;
 mod dispatch;
+mod front;
 mod guard;
 mod lots;
 mod own;
+mod redirect;
 pub mod reload;
 mod site;
 pub mod way;
@@ -14,7 +16,7 @@ pub mod way;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
@@ -27,12 +29,14 @@ use crate::config::Config;
 use crate::gateway::capacity::{most_connections, workers};
 use crate::gateway::clock::now;
 use crate::gateway::dispatch::Client;
+use crate::gateway::front::Front;
 use crate::gateway::reload::{Issue, Plans, Post, Reloaded};
-use crate::listener::{self, Handed, Load, Settings};
+use crate::listener::{self, Door, Handed, Load, Settings, Share, Socket};
 use crate::proxy::route;
 use crate::session::Sessions;
+use crate::setting::ListenAddress;
 use crate::telemetry::access_log::AccessLog;
-use crate::{admin, session, wechat};
+use crate::{admin, session, tls, wechat};
 
 /// How often expired sessions are looked for; each step is small.
 const SWEEP: Duration = Duration::from_millis(200);
@@ -46,6 +50,9 @@ pub enum Error {
     /// Sessions cannot be kept.
     #[error("sessions: {0}")]
     Session(#[from] session::Error),
+    /// The certificates cannot be shown.
+    #[error("tls: {0}")]
+    Tls(#[from] tls::Error),
     /// There is no place for `session.snapshot`.
     #[error("session.snapshot: {0}")]
     Snapshot(#[from] session::snapshot::Error),
@@ -65,6 +72,7 @@ fn told(faults: &[route::Fault]) -> String {
 /// A running gateway. Dropped, it stops taking connections and ends those that are idle.
 pub struct Gateway {
     addresses: Vec<SocketAddr>,
+    redirect: Option<SocketAddr>,
     admin: Option<SocketAddr>,
     ready: watch::Sender<bool>,
     drain: watch::Sender<bool>,
@@ -92,8 +100,14 @@ impl Gateway {
         let inside = control.enter();
         let log = start_log(config)?;
         let entry = log.as_ref().map(AccessLog::entry);
-        let plans = Plans::start(config, control.handle(), entry)?;
-        let bound = listener::bind(&config.listen, workers(config), &mut handed)?;
+        let front = Front::new(config)?;
+        let plans = Plans::start(config, control.handle(), entry, front.clone())?;
+        let workers = workers(config);
+        let mut bound = listener::bind(&doors(config), workers, config.accept, &mut handed)?;
+        let redirect = config.tls.redirect.and_then(|_| bound.addresses.pop());
+        if let Some(front) = front {
+            front.bound(&bound.addresses, redirect);
+        }
         if !handed.names().is_empty() {
             let names = handed.names().join(", ");
             tracing::warn!(
@@ -113,17 +127,20 @@ impl Gateway {
         // After all that can fail: a snapshot is good for one start.
         plans.take_snapshot();
         control.spawn(sweep(plans.sessions()));
-        let load = Arc::new(load(config, &plans));
+        if let Some(tls) = plans.tls() {
+            control.spawn(tls.keep_fresh());
+        }
+        let load = Arc::new(load(config, &plans).shared_by(workers));
         let (alive, ended) = mpsc::channel();
         for (number, sockets) in bound.sockets.into_iter().enumerate() {
-            let (load, draining, ready) = (Arc::clone(&load), draining.clone(), ready.clone());
+            let (share, draining, ready) = (load.share(number), draining.clone(), ready.clone());
             let (issues, settings) = (plans.issues(), plans.settings());
             let alive = alive.clone();
             std::thread::Builder::new()
                 .name(format!("wxgate-worker-{number}"))
                 .spawn(move || {
                     let _alive = alive;
-                    if let Err(error) = work(sockets, issues, settings, &load, draining) {
+                    if let Err(error) = work(sockets, issues, settings, &share, draining) {
                         // Its share of the traffic is served by nobody: send it elsewhere.
                         ready.send_replace(false);
                         tracing::error!(%error, "a worker ended");
@@ -133,6 +150,7 @@ impl Gateway {
         drop(inside);
         Ok(Self {
             addresses: bound.addresses,
+            redirect,
             admin,
             ready,
             drain,
@@ -146,6 +164,23 @@ impl Gateway {
     /// Where it listens, with the ports that the system chose.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where clients are sent to https, if anywhere.
+    pub fn redirect_address(&self) -> Option<SocketAddr> {
+        self.redirect
+    }
+
+    /// The certificates that clients are shown, the first for those that no site is for; none without
+    /// TLS.
+    pub fn certificates(&self) -> Vec<tls::Certificate> {
+        let tls = self.plans.tls();
+        tls.map_or_else(Vec::new, |tls| tls.certificates())
+    }
+
+    /// Reads the certificates again. On an error, which the log has too, those in use stay.
+    pub fn reread_certificates(&self) -> Result<(), tls::Error> {
+        self.plans.tls().map_or(Ok(()), |tls| tls.reread())
     }
 
     /// Where the operator's listener is, if there is one.
@@ -188,6 +223,18 @@ impl Drop for Gateway {
     }
 }
 
+/// What is bound, and what is spoken there; the door to https comes last.
+fn doors(config: &Config) -> Vec<(ListenAddress, Door)> {
+    let door = match config.tls.cert {
+        Some(_) => Door::Tls,
+        None => Door::Plain,
+    };
+    let listen = config.listen.iter().map(|address| (address.clone(), door));
+    let redirect = config.tls.redirect.map(ListenAddress::Tcp);
+    let redirect = redirect.map(|address| (address, Door::Redirect));
+    listen.chain(redirect).collect()
+}
+
 /// How many connections there may be: behind a proxy that we trust there are many clients.
 fn load(config: &Config, plans: &Plans) -> Load {
     let trust = plans.trust();
@@ -197,13 +244,13 @@ fn load(config: &Config, plans: &Plans) -> Load {
 }
 
 fn work(
-    sockets: Vec<TcpListener>,
+    sockets: Vec<Socket>,
     plans: watch::Receiver<Issue>,
     settings: watch::Receiver<Arc<Settings>>,
-    load: &Arc<Load>,
+    share: &Arc<Share>,
     draining: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    listener::run(sockets, settings, load, draining, |wheel| {
+    listener::run(sockets, settings, share, draining, |wheel| {
         let post = Post::new(plans, wheel);
         move |peer| {
             let post = Rc::clone(&post);

@@ -68,6 +68,7 @@ pub(super) fn listeners(
         );
     }
     for (key, wait) in [
+        ("handshake", timeouts.handshake),
         ("header", timeouts.header),
         ("connect", timeouts.connect),
         ("response", timeouts.response),
@@ -83,6 +84,7 @@ pub(super) fn listeners(
 pub(super) fn addresses(
     checks: &mut Checks<'_>,
     listen: &[ListenAddress],
+    redirect: Option<SocketAddr>,
     admin: Option<SocketAddr>,
 ) {
     if checks.lacks("listen") {
@@ -94,10 +96,11 @@ pub(super) fn addresses(
     }
     let paths = checks.items("listen");
     let mut taken: Vec<(SocketAddr, &str)> = Vec::new();
+    let redirect = redirect.map(|address| (address, "tls.redirect"));
     let operators = admin.map(|address| (address, "admin.listen"));
     let public = listen.iter().zip(&paths);
     let public = public.filter_map(|(listen, path)| Some((bound(listen)?, path.as_str())));
-    for (address, path) in public.chain(operators) {
+    for (address, path) in public.chain(redirect).chain(operators) {
         let other = taken.iter().find(|(taken, _)| collide(*taken, address));
         if let Some((taken, other)) = other {
             let what = if *taken == address {

@@ -12,8 +12,8 @@ use crate::gateway::answer::{Content, Leaving, Line};
 use crate::gateway::clock::now;
 use crate::gateway::guard;
 use crate::gateway::site::Site;
-use crate::gateway::way::{Sign, Way};
-use crate::listener::{Arrival, Peer, RequestBody};
+use crate::gateway::way::{Scheme, Sign, Way};
+use crate::listener::{Arrival, Door, Peer, RequestBody};
 use crate::proxy::client_address;
 use crate::proxy::headers;
 use crate::proxy::host::Host;
@@ -30,18 +30,20 @@ pub(super) struct Client {
     /// The number of the plan that it was made by.
     number: u32,
     peer: client_address::Peer,
+    door: Door,
     remembered: Remembered,
 }
 
 impl Client {
     pub(super) fn new(peer: Peer, site: &Site) -> Self {
-        Self::at(peer.address.ip(), site)
+        Self::at(peer.address.ip(), peer.door, site)
     }
 
-    fn at(address: IpAddr, site: &Site) -> Self {
+    fn at(address: IpAddr, door: Door, site: &Site) -> Self {
         Self {
             number: site.number,
-            peer: site.proxy.trust.peer(address),
+            peer: site.proxy.trust.peer(address, door == Door::Tls),
+            door,
             remembered: Remembered::new(),
         }
     }
@@ -50,7 +52,7 @@ impl Client {
     pub(super) fn by(client: &RefCell<Rc<Self>>, site: &Site) -> Rc<Self> {
         let mut client = client.borrow_mut();
         if client.number != site.number {
-            *client = Rc::new(Self::at(client.peer.address(), site));
+            *client = Rc::new(Self::at(client.peer.address(), client.door, site));
         }
         Rc::clone(&client)
     }
@@ -102,12 +104,19 @@ impl Site {
         id: RequestId,
         trail: &mut Trail,
     ) -> Result<Response<Content>, Problem> {
+        if client.door == Door::Redirect {
+            return self.send_to_https(&request);
+        }
+        let scheme = match client.door {
+            Door::Tls => Scheme::Https,
+            Door::Plain | Door::Redirect => Scheme::Http,
+        };
         let sign = Sign::of(&request);
         if request.version() == Version::HTTP_2 {
             let read = headers::from_http2(request.headers_mut());
             read.map_err(|refused| Problem::from(&proxy::Error::from(refused)))?;
         }
-        let (host, path) = match self.crossing.way(&request, &sign)? {
+        let (host, path) = match self.crossing.way(&request, &sign, scheme)? {
             Way::Own(endpoint, host) => {
                 let host = host.as_ref().map_or("", Host::as_str);
                 let address = self.proxy.trust.address(&client.peer, request.headers());

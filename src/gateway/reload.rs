@@ -17,12 +17,14 @@ use crate::config::{Change, Config};
 use crate::deadline::Wheel;
 use crate::gateway::Error;
 use crate::gateway::clock::now;
+use crate::gateway::front::Front;
 use crate::gateway::site::{Before, Plan, Site};
 use crate::listener::Settings;
 use crate::proxy::client_address::Trust;
 use crate::rate;
 use crate::session::{Sessions, snapshot};
 use crate::telemetry::access_log;
+use crate::tls;
 
 /// How long a start or a reload waits for the names of upstreams. What is not known by then is looked up
 /// later.
@@ -38,6 +40,8 @@ const FORGET: Duration = Duration::from_secs(1);
 pub const AT_START: &[&str] = &[
     "listen",
     "workers",
+    "accept",
+    "tls.redirect",
     "limits.connections",
     "limits.per_address",
     "session.store",
@@ -74,6 +78,7 @@ pub(super) struct Plans {
     looking_up: JoinHandle<()>,
     control: Handle,
     log: Option<access_log::Entry>,
+    front: Option<Arc<Front>>,
 }
 
 impl Plans {
@@ -82,9 +87,11 @@ impl Plans {
         config: &Config,
         control: &Handle,
         log: Option<access_log::Entry>,
+        front: Option<Arc<Front>>,
     ) -> Result<Self, Error> {
         try_out_snapshot(config)?;
-        let plan = Arc::new(Plan::new(config, control, log.clone(), None)?);
+        let plan = Plan::new(config, control, log.clone(), front.clone(), None)?;
+        let plan = Arc::new(plan);
         look_up(&plan, control);
         control.spawn(forget(Arc::downgrade(&plan.rates)));
         let (taken, _) = mpsc::channel();
@@ -101,6 +108,7 @@ impl Plans {
             control: control.clone(),
             plan,
             log,
+            front,
         })
     }
 
@@ -112,6 +120,11 @@ impl Plans {
     /// What a worker's connections are served by.
     pub(super) fn settings(&self) -> watch::Receiver<Arc<Settings>> {
         self.settings.subscribe()
+    }
+
+    /// What clients are shown, where TLS is spoken.
+    pub(super) fn tls(&self) -> Option<Arc<tls::Server>> {
+        self.front.as_ref().map(|front| Arc::clone(&front.tls))
     }
 
     /// All sessions.
@@ -171,9 +184,16 @@ impl Plans {
             plan: &self.plan,
             config: &self.config,
         };
-        let plan = Plan::new(&next, &self.control, self.log.clone(), Some(before))?;
+        let plan = Plan::new(
+            &next,
+            &self.control,
+            self.log.clone(),
+            self.front.clone(),
+            Some(before),
+        )?;
         let plan = Arc::new(plan);
         look_up(&plan, &self.control);
+        self.show(&next)?;
         // Nothing can fail any more.
         plan.sessions.renew_terms(&next.session);
         self.looking_up.abort();
@@ -187,6 +207,14 @@ impl Plans {
         self.plan = plan;
         self.config = next;
         Ok(reloaded)
+    }
+
+    /// Shows the certificates of `config`, as its files have them now.
+    fn show(&self, config: &Config) -> Result<(), Error> {
+        match &self.front {
+            Some(front) => Ok(front.tls.take(&config.tls)?),
+            None => Ok(()),
+        }
     }
 
     /// Gives `plan` to all workers and waits until they have it.
@@ -244,6 +272,11 @@ impl Post {
 fn keep_what_is_set_at_start(next: &mut Config, running: &Config) {
     next.listen.clone_from(&running.listen);
     next.workers = running.workers;
+    next.accept = running.accept;
+    if next.tls.cert.is_some() != running.tls.cert.is_some() {
+        next.tls.clone_from(&running.tls);
+    }
+    next.tls.redirect = running.tls.redirect;
     next.limits.connections = running.limits.connections;
     next.limits.per_address = running.limits.per_address;
     next.session.store = running.session.store;

@@ -12,9 +12,10 @@ use crate::deadline::Wheel;
 use crate::endpoint::Endpoints;
 use crate::gateway::Error;
 use crate::gateway::capacity::workers;
+use crate::gateway::front::Front;
 use crate::gateway::lots::Lots;
 use crate::gateway::way::Crossing;
-use crate::listener::Settings;
+use crate::listener::{Networks, Settings};
 use crate::proxy::client_address::Trust;
 use crate::proxy::headers::Rules;
 use crate::proxy::retry::Budget;
@@ -49,6 +50,7 @@ pub(super) struct Plan {
     rules: Arc<Rules>,
     carrier: Carrier,
     trust: Trust,
+    front: Option<Arc<Front>>,
     control: Handle,
     workers: usize,
     log: Option<access_log::Entry>,
@@ -61,6 +63,7 @@ pub(super) struct Site {
     pub(super) proxy: Proxy,
     pub(super) endpoints: Arc<Endpoints>,
     pub(super) crossing: Crossing,
+    pub(super) front: Option<Arc<Front>>,
     pub(super) lots: Lots,
     pub(super) log: Option<access_log::Entry>,
     pub(super) control: Handle,
@@ -99,6 +102,7 @@ impl Plan {
         config: &Config,
         control: &Handle,
         log: Option<access_log::Entry>,
+        front: Option<Arc<Front>>,
         before: Option<Before<'_>>,
     ) -> Result<Self, Error> {
         let sessions = match before {
@@ -149,8 +153,11 @@ impl Plan {
             settings: Arc::new(Settings {
                 limits: config.limits.clone(),
                 timeouts: config.timeouts.clone(),
+                tls: front.as_ref().map(|front| front.tls.config()),
+                heralds: Networks::new(&config.proxies.proxy_protocol),
                 h2c: config.h2c,
             }),
+            front,
             sessions,
             wechat,
             servers: Arc::new(servers),
@@ -204,6 +211,7 @@ impl Plan {
             proxy,
             endpoints: Arc::clone(&self.endpoints),
             crossing: self.crossing.clone(),
+            front: self.front.clone(),
             lots: Lots::new(),
             log: self.log.clone(),
             control: self.control.clone(),

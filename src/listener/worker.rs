@@ -2,16 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::TcpListener;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 use hyper::server::conn::http1;
-use tokio::net::TcpStream;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -23,8 +20,11 @@ use crate::listener::connection::io::{Desk, Io};
 use crate::listener::connection::state::State;
 use crate::listener::connection::{self, Worker};
 use crate::listener::framing::Bounds;
-use crate::listener::load::{Load, Welcome};
-use crate::listener::{Arrival, Limits, Peer, Settings, closing};
+use crate::listener::load::{Place, Share, Welcome};
+use crate::listener::queue::Queue;
+use crate::listener::stream::Stream;
+use crate::listener::turns::Turns;
+use crate::listener::{Arrival, Door, Limits, Peer, Refusal, Settings, Socket, closing, greeting};
 
 /// The most bytes that hyper keeps of one direction of a connection. What a stalled peer costs us is
 /// bounded by it.
@@ -36,16 +36,16 @@ const HYPERS_LINES: usize = 100;
 /// Carries traffic on this thread until `drain` says to stop and what is under way has ended.
 ///
 /// New connections follow `settings` as they change. `setup` runs once on the thread, inside its runtime;
-/// what it returns is called for each connection and gives the handler of that connection. Whoever wants an end to draining stops
-/// waiting for this thread.
+/// what it returns is called for each connection and gives the handler of that connection. Whoever wants
+/// an end to draining stops waiting for this thread.
 ///
 /// # Errors
 ///
 /// The runtime cannot be built, or a socket cannot be given to it.
 pub fn run<C, S, F, B>(
-    sockets: Vec<TcpListener>,
+    sockets: Vec<Socket>,
     mut settings: watch::Receiver<Arc<Settings>>,
-    load: &Arc<Load>,
+    share: &Arc<Share>,
     mut drain: watch::Receiver<bool>,
     setup: impl FnOnce(&Wheel) -> C,
 ) -> io::Result<()>
@@ -61,7 +61,9 @@ where
         .build_local(LocalOptions::default())?;
     runtime.block_on(async move {
         let wheel = Wheel::default();
-        let first = worker(&settings.borrow_and_update(), &wheel, &Rc::default());
+        let (desk, turns) = (Rc::default(), Rc::new(Turns::begin()));
+        let renewed = |settings: &Settings| worker(settings, &wheel, &desk, &turns);
+        let first = renewed(&settings.borrow_and_update());
         let mut shifts = vec![Rc::downgrade(&first)];
         let shift = Rc::new(RefCell::new(first));
         let connect = Rc::new(setup(&wheel));
@@ -69,11 +71,11 @@ where
         let connections = Rc::new(RefCell::new(JoinSet::new()));
         let mut accepting = JoinSet::new();
         for socket in sockets {
-            let listener = tokio::net::TcpListener::from_std(socket)?;
+            let queue = Queue::new(socket.listener, socket.baton, share)?;
             let (shift, connect) = (Rc::clone(&shift), Rc::clone(&connect));
-            let (load, connections) = (Arc::clone(load), Rc::clone(&connections));
+            let (share, connections) = (Arc::clone(share), Rc::clone(&connections));
             accepting.spawn_local(async move {
-                accept(&listener, &shift, &*connect, &load, &connections).await;
+                accept(queue, socket.door, &shift, &connect, &share, &connections).await;
             });
         }
         loop {
@@ -81,8 +83,7 @@ where
                 biased;
                 _ = drain.wait_for(|draining| *draining) => break,
                 Ok(()) = settings.changed() => {
-                    let desk = Rc::clone(&shift.borrow().desk);
-                    let next = worker(&settings.borrow_and_update(), &wheel, &desk);
+                    let next = renewed(&settings.borrow_and_update());
                     shifts.retain(|shift| shift.strong_count() > 0);
                     shifts.push(Rc::downgrade(&next));
                     shift.replace(next);
@@ -102,7 +103,7 @@ where
 }
 
 /// What the connections that come from now on share. Those that are there keep what they came with.
-fn worker(settings: &Settings, wheel: &Wheel, desk: &Desk) -> Rc<Worker> {
+fn worker(settings: &Settings, wheel: &Wheel, desk: &Desk, turns: &Rc<Turns>) -> Rc<Worker> {
     Rc::new(Worker {
         wheel: wheel.clone(),
         timeouts: Rc::new(settings.timeouts.clone()),
@@ -112,6 +113,9 @@ fn worker(settings: &Settings, wheel: &Wheel, desk: &Desk) -> Rc<Worker> {
         draining: Cell::new(false),
         bounds: Rc::new(Bounds::of(&settings.limits)),
         desk: Rc::clone(desk),
+        tls: settings.tls.clone(),
+        heralds: settings.heralds.clone(),
+        turns: Rc::clone(turns),
     })
 }
 
@@ -142,58 +146,82 @@ async fn tick(wheel: Wheel) {
 }
 
 async fn accept<C, S, F, B>(
-    listener: &tokio::net::TcpListener,
+    mut queue: Queue,
+    door: Door,
     shift: &RefCell<Rc<Worker>>,
-    connect: &C,
-    load: &Arc<Load>,
+    connect: &Rc<C>,
+    share: &Arc<Share>,
     connections: &RefCell<JoinSet<()>>,
 ) where
-    C: Fn(Peer) -> S,
+    C: Fn(Peer) -> S + 'static,
     S: Fn(Arrival) -> F + 'static,
     F: Future<Output = Response<B>> + 'static,
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     loop {
-        let Some((stream, peer)) = next(listener).await else {
+        let Some((socket, address)) = queue.next().await else {
             continue;
         };
-        let (mut welcome, mut place) = load.admit();
-        if welcome == Welcome::In {
-            welcome = place.claim(peer.address.ip());
+        let (mut welcome, mut place) = share.admit();
+        let worker = Rc::clone(&shift.borrow());
+        let speaks_for_others = worker.heralds.contain(address.ip());
+        if welcome == Welcome::In && !speaks_for_others {
+            welcome = place.claim(address.ip());
         }
         if welcome == Welcome::Out {
             continue;
         }
-        let (worker, handler) = (Rc::clone(&shift.borrow()), connect(peer));
+        let peer = Peer { address, door };
         let mut connections = connections.borrow_mut();
-        if let Welcome::Told(refusal) = welcome {
+        if door == Door::Tls || speaks_for_others {
+            let connect = Rc::clone(connect);
             connections.spawn_local(async move {
-                let _place = place;
-                let state = State::new(&worker.wheel, &worker.timeouts);
-                let io = Io::new(stream, Rc::clone(&state), &worker);
-                let answer = handler(Arrival::Refusal(refusal)).await;
-                closing::refuse(io, &state, answer).await;
+                // Its memory is not kept for the rest of the connection's life.
+                let greeting =
+                    greeting::greet(socket, peer, speaks_for_others, &worker, &mut place);
+                let Some((stream, peer, crowded)) = Box::pin(greeting).await else {
+                    return;
+                };
+                let handler = connect(peer);
+                let refusal = crowded.or(match welcome {
+                    Welcome::Told(refusal) => Some(refusal),
+                    _ => None,
+                });
+                match refusal {
+                    Some(refusal) => {
+                        Box::pin(tell(stream, refusal, worker, handler, place)).await;
+                    }
+                    None => connection::serve(stream, worker, handler, place).await,
+                }
             });
         } else {
-            connections.spawn_local(connection::serve(stream, worker, handler, place));
+            let (stream, handler) = (Stream::Plain(socket), connect(peer));
+            if let Welcome::Told(refusal) = welcome {
+                connections.spawn_local(tell(stream, refusal, worker, handler, place));
+            } else {
+                connections.spawn_local(connection::serve(stream, worker, handler, place));
+            }
         }
         while connections.try_join_next().is_some() {}
     }
 }
 
-/// The next connection; `None` where accepting it failed.
-async fn next(listener: &tokio::net::TcpListener) -> Option<(TcpStream, Peer)> {
-    match listener.accept().await {
-        Ok((stream, address)) => {
-            stream.set_nodelay(true).ok()?;
-            Some((stream, Peer { address }))
-        }
-        Err(error) => {
-            // Out of descriptors or memory: trying again at once would only burn the processor.
-            tracing::warn!(%error, "cannot accept");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            None
-        }
-    }
+/// Tells a connection that there are too many.
+async fn tell<S, F, B>(
+    stream: Stream,
+    refusal: Refusal,
+    worker: Rc<Worker>,
+    handler: S,
+    place: Place,
+) where
+    S: Fn(Arrival) -> F,
+    F: Future<Output = Response<B>>,
+    B: Body<Data = Bytes> + Unpin,
+{
+    let _place = place;
+    let state = State::new(&worker.wheel, &worker.timeouts);
+    let io = Io::new(stream, Rc::clone(&state), &worker);
+    let answer = handler(Arrival::Refusal(refusal)).await;
+    closing::refuse(io, &state, answer).await;
 }

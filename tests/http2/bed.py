@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import select
 import socket
 import socketserver
 import subprocess
@@ -57,7 +58,7 @@ class Service:
     def __init__(self):
         self.lock = threading.Lock()
         self.begun, self.whole, self.wrong = {}, {}, []
-        self.requests = 0
+        self.requests, self.holding = 0, 0
         service = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -68,6 +69,7 @@ class Service:
                     while service.serve(self.rfile, self.wfile):
                         pass
                 except (OSError, EOFError):
+                    # The gateway broke off.
                     pass
 
         class Server(socketserver.ThreadingTCPServer):
@@ -79,14 +81,14 @@ class Service:
 
     def serve(self, stream, out):
         line = stream.readline()
-        if not line:
+        if not line.endswith(b"\n"):
             return False
         method, target, _ = line.decode("latin-1").split(" ")
         lines = self.lines(stream)
         path = target.split("?")[0]
         seen = {"method": method, "target": target, "lines": lines, "body": b"", "trailers": []}
         if path.startswith("/deaf"):
-            # Takes nothing of a body, until the gateway gives up.
+            # Its buffers full, it does not even hear that the gateway gives up.
             time.sleep(60)
             return False
         with self.lock:
@@ -95,7 +97,7 @@ class Service:
         self.check(seen)
         names = [name.lower() for name, _ in lines]
         if "transfer-encoding" in names:
-            while size := int(stream.readline(), 16):
+            while size := int(self.line(stream), 16):
                 seen["body"] += self.exactly(stream, size)
                 assert self.exactly(stream, 2) == b"\r\n"
             seen["trailers"] = self.lines(stream)
@@ -108,8 +110,7 @@ class Service:
 
     def answer(self, seen, path, out):
         if path.startswith("/hold"):
-            # Until the gateway gives up.
-            time.sleep(60)
+            self.hold(out)
             return False
         if path.startswith("/big/"):
             length = int(path.split("/")[2])
@@ -117,23 +118,50 @@ class Service:
             for at in range(0, length, 1 << 16):
                 out.write(b"x" * min(1 << 16, length - at))
             return True
-        shown = {**seen, "body": seen["body"].decode("latin-1")}
+        shown = {**seen, "body": seen["body"][:1000].decode("latin-1")}
         body = json.dumps(shown).encode()
         out.write(b"HTTP/1.1 200 OK\r\nX-Answer: 1\r\nContent-Length: %d\r\n\r\n" % len(body))
         if seen["method"] != "HEAD":
             out.write(body)
         return True
 
+    def hold(self, stream):
+        """Says nothing until the gateway gives up."""
+        with self.lock:
+            self.holding += 1
+        poll = select.poll()
+        poll.register(stream, select.POLLRDHUP | select.POLLHUP | select.POLLERR)
+        poll.poll(60_000)
+        with self.lock:
+            self.holding -= 1
+
+    def until(self, holds, patience):
+        """Whether `holds()` came about."""
+        end = time.monotonic() + patience
+        while not holds():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def empties(self):
+        """Whether the gateway gives up what nobody waits for."""
+        return self.until(lambda: self.holding == 0, 15)
+
     def lines(self, stream):
         lines = []
-        while (line := stream.readline()) != b"\r\n":
+        while (line := self.line(stream)) != b"\r\n":
             if not line.endswith(b"\r\n") or b"\r" in line[:-2] or b"\0" in line:
                 self.wrong.append(f"a line that is none: {line!r}")
-            if not line:
-                raise EOFError
             name, _, value = line[:-2].decode("latin-1").partition(":")
             lines.append((name, value.strip()))
         return lines
+
+    def line(self, stream):
+        line = stream.readline()
+        if not line.endswith(b"\n"):
+            raise EOFError
+        return line
 
     def exactly(self, stream, length):
         data = stream.read(length)
@@ -176,7 +204,7 @@ class Bed:
         self.binary = os.environ["WXGATE"]
         self.service = Service()
         self.folder = tempfile.TemporaryDirectory()
-        self.children = []
+        self.children, self.logins = [], 0
         mock = self.start(["mock", "--listen", "127.0.0.1:0", "--any-code"], r"(http://127\.0\.0\.1:\d+)")
         text = CONFIG.format(top=top, mock=mock, appid=APPID, service=self.service.url, probe=probe)
         config = os.path.join(self.folder.name, "gateway.toml")
@@ -218,10 +246,17 @@ class Bed:
         assert found.wait(30) and heard, f"{arguments} is not ready: {''.join(said)}"
         return heard[0]
 
+    def is_open(self, wire):
+        """Whether the gateway still has its end of a connection."""
+        ours, theirs = ("%08X:%04X" % (0x0100007F, port) for port in (self.address[1], wire.socket.getsockname()[1]))
+        with open("/proc/net/tcp") as table:
+            return any(line.split()[1:4] == [ours, theirs, "01"] for line in table)
+
     def token(self):
         """Signs somebody in."""
+        self.logins += 1
         asked = http.client.HTTPConnection(*self.address, timeout=15)
-        asked.request("POST", "/wxgate/login", json.dumps({"code": "c1"}), {"Content-Type": "application/json"})
+        asked.request("POST", "/wxgate/login", json.dumps({"code": f"code-{self.logins}"}), {"Content-Type": "application/json"})
         answer = asked.getresponse()
         body = answer.read()
         assert answer.status == 200, body

@@ -1,5 +1,6 @@
 //! A gateway on port 0, with a mock WeChat and a recording upstream around it.
 
+mod authority;
 mod calls;
 mod client;
 mod process;
@@ -12,6 +13,7 @@ use wxgate::config::Config;
 use wxgate::gateway::Gateway;
 use wxgate::mock::{Mock, Options};
 
+pub use self::authority::{Authority, Secure, client_config};
 pub use self::calls::{apps, sealed, signed, token, until};
 pub use self::client::{Client, Reply};
 pub use self::process::{Folder, Process};

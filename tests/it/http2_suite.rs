@@ -1,6 +1,7 @@
 //! HTTP/2 frame by frame, as others' clients write it: every section of its RFCs, and every abuse (R6, R13).
 //!
 //! The suite is in Python, with libraries that share nothing with ours: see `docs/http2.md`.
+#![allow(clippy::print_stdout)]
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -17,6 +17,7 @@ use crate::listener::connection::Worker;
 use crate::listener::connection::state::State;
 use crate::listener::flood::Flood;
 use crate::listener::framing::{Bounds, Framing};
+use crate::listener::stream::Stream;
 
 /// Slices that are shorter than this together are written as one: the copy costs less than what the
 /// kernel does for a list.
@@ -30,7 +31,7 @@ pub(in crate::listener) type Desk = Rc<RefCell<Vec<u8>>>;
 
 /// The bytes of one connection, between the socket and hyper.
 pub(in crate::listener) struct Io {
-    stream: TcpStream,
+    stream: Stream,
     /// What was read and did not go on; without memory where it is empty.
     held: BytesMut,
     /// So much of it may go on.
@@ -46,13 +47,15 @@ pub(in crate::listener) struct Io {
 }
 
 impl Io {
-    pub(in crate::listener) fn new(stream: TcpStream, state: Rc<State>, worker: &Worker) -> Self {
+    pub(in crate::listener) fn new(stream: Stream, state: Rc<State>, worker: &Worker) -> Self {
+        // Behind TLS it is agreed on, elsewhere known beforehand.
+        let knows_http2 = stream.speaks_http2() || (worker.h2c && !stream.is_tls());
         Self {
             stream,
             held: BytesMut::new(),
             free: 0,
             unwanted: 0,
-            framing: Framing::new(worker.h2c),
+            framing: Framing::new(knows_http2),
             flood: None,
             bounds: Rc::clone(&worker.bounds),
             state,
@@ -117,8 +120,22 @@ impl Io {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 
-    pub(in crate::listener) fn stream(&self) -> &TcpStream {
-        &self.stream
+    pub(in crate::listener) fn socket(&self) -> &TcpStream {
+        self.stream.socket()
+    }
+
+    /// Says that this is the end, where the end must be told from a cut.
+    pub(in crate::listener) fn part(&mut self) {
+        self.stream.part();
+    }
+
+    /// Notes that bytes were offered to the peer, and whether it took some.
+    fn note(&mut self, progress: bool) {
+        // What TLS had from before counts, too.
+        if !progress && self.stream.has_moved() {
+            self.state.wrote(true);
+        }
+        self.state.wrote(progress);
     }
 
     /// Reads into hyper's own room; what may not go on yet is held. `false`: that is all of it.
@@ -234,7 +251,7 @@ impl AsyncRead for Io {
         if let Some(flood) = &io.flood {
             let new = buffer.filled().get(before..).unwrap_or_default();
             if let Err(flooded) = flood.borrow_mut().read(new, io.state.now()) {
-                let peer = io.stream.peer_addr().ok();
+                let peer = io.stream.socket().peer_addr().ok();
                 tracing::warn!(?peer, reason = %flooded, "an HTTP/2 connection was closed");
                 return Poll::Ready(Err(io::Error::other(flooded)));
             }
@@ -254,7 +271,7 @@ impl AsyncWrite for Io {
             return Poll::Ready(Ok(bytes.len()));
         }
         let written = Pin::new(&mut io.stream).poll_write(cx, bytes);
-        io.state.wrote(written.is_ready());
+        io.note(written.is_ready());
         written
     }
 
@@ -284,7 +301,7 @@ impl AsyncWrite for Io {
         } else {
             Pin::new(&mut io.stream).poll_write_vectored(cx, slices)
         };
-        io.state.wrote(written.is_ready());
+        io.note(written.is_ready());
         written
     }
 
@@ -294,7 +311,11 @@ impl AsyncWrite for Io {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let io = self.get_mut();
-        ready!(Pin::new(&mut io.stream).poll_flush(cx))?;
+        let flushed = Pin::new(&mut io.stream).poll_flush(cx);
+        if io.stream.holds_back() {
+            io.note(flushed.is_ready());
+        }
+        ready!(flushed)?;
         io.state.flushed();
         Poll::Ready(Ok(()))
     }

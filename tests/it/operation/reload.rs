@@ -143,6 +143,14 @@ fn what_is_set_at_a_start_is_named_and_stays() {
         let below = format!("{key}.");
         let is_it = |leaf: &String| leaf == key || leaf.starts_with(&below);
         assert!(leaves.iter().any(is_it), "{key} is no setting");
+        for page in ["docs/operations.md", "docs/operations.zh-CN.md"] {
+            let text = std::fs::read_to_string(page).unwrap();
+            let named = [format!("`{key}`"), format!("`[{key}]`")];
+            assert!(
+                named.iter().any(|name| text.contains(name)),
+                "{page}: {key}"
+            );
+        }
     }
 }
 
