@@ -40,7 +40,7 @@ use crate::setting::{self, ListenAddress, Size};
 const BACKLOG: i32 = 4096;
 
 /// What clients may speak by ALPN, the best first.
-pub const PROTOCOLS: &[&[u8]] = &[b"http/1.1"];
+pub const PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
 
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, Copy)]

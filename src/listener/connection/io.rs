@@ -48,12 +48,14 @@ pub(in crate::listener) struct Io {
 
 impl Io {
     pub(in crate::listener) fn new(stream: Stream, state: Rc<State>, worker: &Worker) -> Self {
+        // Behind TLS it is agreed on, elsewhere known beforehand.
+        let knows_http2 = stream.speaks_http2() || (worker.h2c && !stream.is_tls());
         Self {
             stream,
             held: BytesMut::new(),
             free: 0,
             unwanted: 0,
-            framing: Framing::new(worker.h2c),
+            framing: Framing::new(knows_http2),
             flood: None,
             bounds: Rc::clone(&worker.bounds),
             state,
@@ -249,7 +251,7 @@ impl AsyncRead for Io {
         if let Some(flood) = &io.flood {
             let new = buffer.filled().get(before..).unwrap_or_default();
             if let Err(flooded) = flood.borrow_mut().read(new, io.state.now()) {
-                let peer = io.stream.peer_addr().ok();
+                let peer = io.stream.socket().peer_addr().ok();
                 tracing::warn!(?peer, reason = %flooded, "an HTTP/2 connection was closed");
                 return Poll::Ready(Err(io::Error::other(flooded)));
             }
