@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use crate::auth::crypto;
 use crate::config::Config;
 use crate::endpoint::Endpoints;
+use crate::error::Code;
 use crate::gateway::capacity::{most_connections, workers};
 use crate::gateway::clock::now;
 use crate::gateway::dispatch::Client;
@@ -32,6 +33,7 @@ use crate::proxy::client_address::Trust;
 use crate::proxy::route;
 use crate::session::Sessions;
 use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::metrics::Metrics;
 use crate::{admin, rate, session, wechat};
 
 /// How long a start waits for the names of upstreams. What is not known by then is looked up later.
@@ -90,7 +92,11 @@ impl Gateway {
         let inside = control.enter();
         let log = start_log(config)?;
         let entry = log.as_ref().map(AccessLog::entry);
-        let plan = Arc::new(Plan::new(config, control.handle(), entry)?);
+        let metrics = Metrics::new(Code::words());
+        if let Some(entry) = &entry {
+            metrics.watch(entry.clone());
+        }
+        let plan = Arc::new(Plan::new(config, control.handle(), entry, &metrics)?);
         first_look_up(&plan, &control);
         let bound = listener::bind(&config.listen, workers(config))?;
         let (drain, draining) = watch::channel(false);
@@ -99,6 +105,7 @@ impl Gateway {
             &config.admin,
             readiness,
             config.warnings(),
+            Arc::clone(&metrics),
             control.handle(),
         )?;
         let sessions = plan.sessions.clone();
@@ -106,7 +113,7 @@ impl Gateway {
         control.spawn(forget(Arc::downgrade(&plan.rates)));
         let servers = Arc::clone(&plan.servers);
         control.spawn(async move { servers.keep_looking_up().await });
-        let load = Arc::new(load(config));
+        let load = Arc::new(load(config).shown_in(metrics));
         let workers = bound
             .sockets
             .into_iter()

@@ -13,6 +13,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
@@ -33,6 +34,7 @@ use crate::deadline::Wheel;
 use crate::listener::framing::Bounds;
 use crate::listener::parking::Wait;
 use crate::listener::{Arrival, Refusal, Timeouts, closing, parking};
+use crate::telemetry::metrics::Connections;
 
 /// What all connections of one worker share.
 pub(super) struct Worker {
@@ -42,6 +44,7 @@ pub(super) struct Worker {
     pub(super) draining: Cell<bool>,
     pub(super) bounds: Rc<Bounds>,
     pub(super) desk: Desk,
+    pub(super) connections: Arc<Connections>,
 }
 
 /// Why hyper's part of a connection's life is over.
@@ -73,7 +76,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let handler = Rc::new(handler);
-    let state = State::new(&worker.wheel, &worker.timeouts);
+    let state = State::new(&worker.wheel, &worker.timeouts, &worker.connections);
     let mut io = Io::new(stream, Rc::clone(&state), &worker);
     // What an idle connection costs is, for the most part, the size of this future.
     async move {

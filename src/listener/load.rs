@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::auth::Origin;
 use crate::listener::Refusal;
+use crate::telemetry::metrics::{Connections, Metrics};
 
 /// Connections beyond the limit that are told so at once, at least.
 const TOLD: usize = 64;
@@ -25,6 +26,7 @@ pub struct Load {
     connections: AtomicUsize,
     most: usize,
     crowds: Option<Crowds>,
+    metrics: Option<Arc<Metrics>>,
 }
 
 /// How many connections each address has.
@@ -43,6 +45,7 @@ impl Load {
             connections: AtomicUsize::new(0),
             most,
             crowds: None,
+            metrics: None,
         }
     }
 
@@ -61,6 +64,21 @@ impl Load {
             shards: std::array::from_fn(|_| Mutex::default()),
         });
         Self { crowds, ..self }
+    }
+
+    /// Shows in `metrics` what connections do.
+    #[must_use]
+    pub fn shown_in(self, metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics: Some(metrics),
+            ..self
+        }
+    }
+
+    /// The counts of one more worker's connections; to be called on its thread.
+    pub(super) fn connections(&self) -> Arc<Connections> {
+        let shown = self.metrics.as_ref().map(|metrics| metrics.connections());
+        shown.unwrap_or_default()
     }
 
     /// A new connection's place, and what becomes of it.

@@ -67,6 +67,7 @@ where
             draining: Cell::new(false),
             bounds: Rc::new(Bounds::of(limits)),
             desk: Rc::default(),
+            connections: load.connections(),
         });
         let connect = Rc::new(setup(&worker.wheel));
         let ticking = tokio::task::spawn_local(tick(worker.wheel.clone()));
@@ -135,8 +136,14 @@ async fn accept<C, S, F, B>(
             continue;
         };
         let (mut welcome, mut place) = load.admit();
+        worker.connections.accept();
         if welcome == Welcome::In {
             welcome = place.claim(peer.address.ip());
+            if welcome != Welcome::In {
+                worker.connections.refuse_one_of_many();
+            }
+        } else {
+            worker.connections.refuse();
         }
         if welcome == Welcome::Out {
             continue;
@@ -146,7 +153,7 @@ async fn accept<C, S, F, B>(
         if let Welcome::Told(refusal) = welcome {
             connections.spawn_local(async move {
                 let _place = place;
-                let state = State::new(&worker.wheel, &worker.timeouts);
+                let state = State::new(&worker.wheel, &worker.timeouts, &worker.connections);
                 let io = Io::new(stream, Rc::clone(&state), &worker);
                 let answer = handler(Arrival::Refusal(refusal)).await;
                 closing::refuse(io, &state, answer).await;

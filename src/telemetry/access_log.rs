@@ -92,6 +92,7 @@ impl AccessLog {
             output,
             page: Vec::with_capacity(CHUNK),
             told: None,
+            told_of: 0,
             failed: false,
         };
         let thread = std::thread::Builder::new()
@@ -142,7 +143,7 @@ impl Entry {
         }
     }
 
-    /// Records dropped since the log was started and not told of yet.
+    /// Records dropped since the log was started.
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Ordering::Relaxed)
     }
@@ -163,6 +164,8 @@ struct Writer<W> {
     output: W,
     page: Vec<u8>,
     told: Option<Instant>,
+    /// Dropped records that were told of.
+    told_of: u64,
     failed: bool,
 }
 
@@ -227,7 +230,9 @@ impl<W: Write> Writer<W> {
     }
 
     fn tell_of_dropped(&mut self, closing: bool) {
-        if self.shared.dropped.load(Ordering::Relaxed) == 0 {
+        let all = self.shared.dropped.load(Ordering::Relaxed);
+        let dropped = all - self.told_of;
+        if dropped == 0 {
             return;
         }
         let soon = self.told.is_some_and(|told| told.elapsed() < COMPLAINT);
@@ -235,7 +240,7 @@ impl<W: Write> Writer<W> {
             return;
         }
         self.told = Some(Instant::now());
-        let dropped = self.shared.dropped.swap(0, Ordering::Relaxed);
+        self.told_of = all;
         tracing::warn!(
             dropped,
             "access lines were dropped: the log is slower than the traffic"

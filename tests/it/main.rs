@@ -23,6 +23,7 @@ mod journey;
 mod keep_alive;
 mod logging;
 mod memory;
+mod metrics;
 mod output;
 mod phone_code;
 mod rate;

@@ -2,12 +2,14 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Version;
 
 use crate::deadline::{Timer, Wheel};
 use crate::listener::{Refusal, Timeouts};
+use crate::telemetry::metrics::{Connections, Doing};
 
 /// How long a connection stays with hyper after an exchange before it is parked: a busy client's
 /// next request comes within it, and then parking has cost nothing.
@@ -24,9 +26,21 @@ pub(in crate::listener) enum Phase {
     Exchange,
 }
 
+impl Phase {
+    /// How it is counted.
+    fn doing(self) -> Doing {
+        match self {
+            Self::Idle => Doing::Idle,
+            Self::Head => Doing::Reading,
+            Self::Exchange => Doing::Answering,
+        }
+    }
+}
+
 /// What the bytes, the bodies and the driver of one connection tell each other.
 pub(in crate::listener) struct State {
     phase: Cell<Phase>,
+    connections: Arc<Connections>,
     /// Something was written, or is about to be, after the last completed flush.
     unflushed: Cell<bool>,
     /// The request's body was read to its end.
@@ -46,9 +60,15 @@ pub(in crate::listener) struct State {
 }
 
 impl State {
-    pub(in crate::listener) fn new(wheel: &Wheel, timeouts: &Rc<Timeouts>) -> Rc<Self> {
+    pub(in crate::listener) fn new(
+        wheel: &Wheel,
+        timeouts: &Rc<Timeouts>,
+        connections: &Arc<Connections>,
+    ) -> Rc<Self> {
+        connections.begin(Phase::Idle.doing());
         Rc::new(Self {
             phase: Cell::new(Phase::Idle),
+            connections: Arc::clone(connections),
             unflushed: Cell::new(false),
             read_whole: Cell::new(true),
             ends_by_closing: Cell::new(false),
@@ -67,6 +87,11 @@ impl State {
 
     pub(in crate::listener) fn timeouts(&self) -> &Timeouts {
         &self.timeouts
+    }
+
+    fn turn(&self, phase: Phase) {
+        let before = self.phase.replace(phase);
+        self.connections.turn(before.doing(), phase.doing());
     }
 
     pub(in crate::listener) fn phase(&self) -> Phase {
@@ -146,7 +171,7 @@ impl State {
     /// Bytes have come from the peer.
     pub(in crate::listener) fn heard(&self) {
         if self.phase.get() == Phase::Idle {
-            self.phase.set(Phase::Head);
+            self.turn(Phase::Head);
             if !self.stuck.get() {
                 self.timer.set(self.timeouts.header);
             }
@@ -171,7 +196,7 @@ impl State {
 
     /// A whole head has come; its body has, too, if `bodiless`.
     pub(in crate::listener) fn begin(&self, bodiless: bool) {
-        self.phase.set(Phase::Exchange);
+        self.turn(Phase::Exchange);
         self.read_whole.set(bodiless);
         if !self.stuck.get() {
             self.timer.clear();
@@ -185,11 +210,17 @@ impl State {
         } else {
             (Phase::Idle, LULL)
         };
-        self.phase.set(phase);
+        self.turn(phase);
         self.unflushed.set(true);
         if !self.stuck.get() {
             self.timer.set(deadline);
         }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.connections.end(self.phase.get().doing());
     }
 }
 
@@ -211,6 +242,7 @@ mod tests {
                 stream: STREAM,
                 ..Timeouts::default()
             }),
+            &Arc::default(),
         )
     }
 
