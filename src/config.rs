@@ -28,6 +28,8 @@ setting::section! {
         listen: Vec<ListenAddress> = vec![ListenAddress::Tcp(([0, 0, 0, 0], 8080).into())],
         /// Threads that carry traffic; 0: one per core that the cgroup allows.
         workers: u32 = 0,
+        /// Clients may speak HTTP/2 without TLS, by prior knowledge.
+        h2c: bool = false,
         /// `[limits]`
         limits: listener::Limits = listener::Limits::default(),
         /// `[timeouts]`

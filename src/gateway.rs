@@ -195,26 +195,19 @@ fn work(
     load: &Arc<Load>,
     draining: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    listener::run(
-        sockets,
-        &plan.limits,
-        &plan.timeouts,
-        load,
-        draining,
-        |wheel| {
-            let site = plan.site(wheel);
-            move |peer| {
-                let (site, client) = (
-                    site.clone(),
-                    std::rc::Rc::new(Client::new(peer, &site.proxy.trust)),
-                );
-                move |arrival| {
-                    let (site, client) = (site.clone(), client.clone());
-                    async move { site.answer(arrival, &client).await }
-                }
+    listener::run(sockets, &plan.listening(), load, draining, |wheel| {
+        let site = plan.site(wheel);
+        move |peer| {
+            let (site, client) = (
+                site.clone(),
+                std::rc::Rc::new(Client::new(peer, &site.proxy.trust)),
+            );
+            move |arrival| {
+                let (site, client) = (site.clone(), client.clone());
+                async move { site.answer(arrival, &client).await }
             }
-        },
-    )
+        }
+    })
 }
 
 /// The access log. Who a user is in it depends on `session.secret`, so that a restart changes no name.

@@ -32,6 +32,17 @@ pub struct Peer {
     pub address: SocketAddr,
 }
 
+/// How the connections of a listener are served.
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'a> {
+    /// How much a client may ask.
+    pub limits: &'a Limits,
+    /// How long it may take.
+    pub timeouts: &'a Timeouts,
+    /// Whether a client may speak HTTP/2 without TLS, if it knows beforehand that it can.
+    pub h2c: bool,
+}
+
 /// What comes in on a connection. Its headers may hold a credential: no `Debug`.
 #[expect(
     clippy::large_enum_variant,
@@ -141,12 +152,13 @@ setting::section! {
         uri: Size = Size(8 << 10),
         /// Connections at once; 0: 45 % of the hard limit on open files.
         connections: u32 = 0,
+        /// Streams at once on a connection of HTTP/2.
+        h2_streams: u32 = 100,
         /// Connections at once of one address, IPv6 by /64; 0: as many as there may be at all.
         per_address: u32 = 0,
         /// Header names with other bytes than letters, digits and `-` to let through (R2).
         header_names: Vec<HeaderName> = Vec::new(),
     }
-    later { "h2_streams": "HTTP/2" }
 }
 
 setting::section! {

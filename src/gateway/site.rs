@@ -14,7 +14,7 @@ use crate::gateway::Error;
 use crate::gateway::capacity::workers;
 use crate::gateway::lots::Lots;
 use crate::gateway::way::Crossing;
-use crate::listener::{Limits, Timeouts};
+use crate::listener::{Limits, Options, Timeouts};
 use crate::proxy::client_address::Trust;
 use crate::proxy::headers::Rules;
 use crate::proxy::retry::Budget;
@@ -41,6 +41,7 @@ pub(super) const FIRST_OWN: usize = 1;
 pub(super) struct Plan {
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
+    h2c: bool,
     pub(super) sessions: Sessions,
     pub(super) servers: Arc<Servers>,
     pub(super) rates: Arc<rate::Limits>,
@@ -68,6 +69,15 @@ pub(super) struct Site {
 }
 
 impl Plan {
+    /// How connections are served.
+    pub(super) fn listening(&self) -> Options<'_> {
+        Options {
+            limits: &self.limits,
+            timeouts: &self.timeouts,
+            h2c: self.h2c,
+        }
+    }
+
     pub(super) fn new(
         config: &Config,
         control: &Handle,
@@ -104,6 +114,7 @@ impl Plan {
         Ok(Self {
             limits: config.limits.clone(),
             timeouts: config.timeouts.clone(),
+            h2c: config.h2c,
             sessions,
             servers: Arc::new(servers),
             rates,

@@ -18,12 +18,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::deadline::{TICK, Wheel};
+use crate::listener::connection::http2;
 use crate::listener::connection::io::Io;
 use crate::listener::connection::state::State;
 use crate::listener::connection::{self, Worker};
 use crate::listener::framing::Bounds;
 use crate::listener::load::{Load, Welcome};
-use crate::listener::{Arrival, Limits, Peer, Timeouts, closing};
+use crate::listener::{Arrival, Limits, Options, Peer, closing};
 
 /// The most bytes that hyper keeps of one direction of a connection. What a stalled peer costs us is
 /// bounded by it.
@@ -43,8 +44,7 @@ const HYPERS_LINES: usize = 100;
 /// The runtime cannot be built, or a socket cannot be given to it.
 pub fn run<C, S, F, B>(
     sockets: Vec<TcpListener>,
-    limits: &Limits,
-    timeouts: &Timeouts,
+    options: &Options<'_>,
     load: &Arc<Load>,
     mut drain: watch::Receiver<bool>,
     setup: impl FnOnce(&Wheel) -> C,
@@ -62,10 +62,12 @@ where
     runtime.block_on(async move {
         let worker = Rc::new(Worker {
             wheel: Wheel::default(),
-            timeouts: Rc::new(timeouts.clone()),
-            http: http(limits),
+            timeouts: Rc::new(options.timeouts.clone()),
+            http: http(options.limits),
+            http2: http2::builder(options.limits, options.timeouts),
+            h2c: options.h2c,
             draining: Cell::new(false),
-            bounds: Rc::new(Bounds::of(limits)),
+            bounds: Rc::new(Bounds::of(options.limits)),
             desk: Rc::default(),
             connections: load.connections(),
         });

@@ -115,7 +115,7 @@ fn shown(line: &str) -> Option<&str> {
     let bare = line.strip_prefix("# ").unwrap_or(line);
     let (key, _) = bare.split_once(" = ")?;
     key.bytes()
-        .all(|b| b.is_ascii_lowercase() || b == b'_')
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         .then_some(bare)
 }
 

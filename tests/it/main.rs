@@ -18,6 +18,7 @@ mod demo;
 mod docs;
 mod endpoints;
 mod harness;
+mod http2;
 mod image;
 mod journey;
 mod keep_alive;

@@ -165,7 +165,7 @@ fn numbers(bed: &Bed) -> BTreeMap<String, f64> {
         let labels = format!("api=\"{api}\",errcode=\"{errcode}\"");
         expect(&format!("wechat_duration_seconds_count{{{labels}}}"), 1);
     }
-    for (state, count) in [("idle", 0), ("reading", 0), ("answering", 0)] {
+    for (state, count) in [("idle", 0), ("reading", 0), ("answering", 0), ("http2", 0)] {
         expect(&format!("connections{{state=\"{state}\"}}"), count);
     }
     expect("connections_accepted_total", 8);
@@ -285,7 +285,7 @@ fn promtool_finds_nothing(page: &str) {
 
 #[test]
 fn connections_are_counted_by_what_they_do() {
-    let top = "workers = 2\n[admin]\nlisten = \"127.0.0.1:0\"\n[limits]\nper_address = 6\n";
+    let top = "workers = 2\nh2c = true\n[admin]\nlisten = \"127.0.0.1:0\"\n[limits]\nper_address = 6\n";
     let bed = Bed::around(upstream(), top, ROUTES);
     let mut clients: Vec<Client> = (0..6).map(|_| bed.client()).collect();
     for client in &mut clients[..2] {
@@ -309,6 +309,7 @@ fn connections_are_counted_by_what_they_do() {
         "connections{state=\"idle\"} 3",
         "connections{state=\"reading\"} 1",
         "connections{state=\"answering\"} 2",
+        "connections{state=\"http2\"} 0",
         "connections_accepted_total 6",
         "connections_refused_total{limit=\"per_address\"} 0",
     ]);
@@ -318,8 +319,15 @@ fn connections_are_counted_by_what_they_do() {
         "connections_refused_total{limit=\"per_address\"} 1",
         "requests_total{route=\"\",upstream=\"\",status=\"5xx\",code=\"overloaded\"} 1",
     ]);
+    // An idle one turns out to speak HTTP/2 (RFC 9113 §3.4).
+    clients[5].write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+    shows(&[
+        "connections{state=\"idle\"} 2",
+        "connections{state=\"http2\"} 1",
+    ]);
     drop(clients);
     shows(&[
+        "connections{state=\"http2\"} 0",
         "connections{state=\"idle\"} 0",
         "connections{state=\"reading\"} 0",
         "connections{state=\"answering\"} 0",

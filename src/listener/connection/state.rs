@@ -40,6 +40,8 @@ impl Phase {
 /// What the bytes, the bodies and the driver of one connection tell each other.
 pub(in crate::listener) struct State {
     phase: Cell<Phase>,
+    /// What it is counted as.
+    doing: Cell<Doing>,
     connections: Arc<Connections>,
     /// Something was written, or is about to be, after the last completed flush.
     unflushed: Cell<bool>,
@@ -65,9 +67,10 @@ impl State {
         timeouts: &Rc<Timeouts>,
         connections: &Arc<Connections>,
     ) -> Rc<Self> {
-        connections.begin(Phase::Idle.doing());
+        connections.begin(Doing::Idle);
         Rc::new(Self {
             phase: Cell::new(Phase::Idle),
+            doing: Cell::new(Doing::Idle),
             connections: Arc::clone(connections),
             unflushed: Cell::new(false),
             read_whole: Cell::new(true),
@@ -90,8 +93,13 @@ impl State {
     }
 
     fn turn(&self, phase: Phase) {
-        let before = self.phase.replace(phase);
-        self.connections.turn(before.doing(), phase.doing());
+        self.phase.set(phase);
+        self.does(phase.doing());
+    }
+
+    /// Counts the connection as one that does `this`.
+    pub(in crate::listener) fn does(&self, this: Doing) {
+        self.connections.turn(self.doing.replace(this), this);
     }
 
     pub(in crate::listener) fn phase(&self) -> Phase {
@@ -220,7 +228,7 @@ impl State {
 
 impl Drop for State {
     fn drop(&mut self) {
-        self.connections.end(self.phase.get().doing());
+        self.connections.end(self.doing.get());
     }
 }
 

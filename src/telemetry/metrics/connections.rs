@@ -11,10 +11,12 @@ pub enum Doing {
     Reading,
     /// From a whole head to the end of its answer.
     Answering,
+    /// HTTP/2: any of it, for any number of streams.
+    Multiplexing,
 }
 
 /// The words of [`Doing`], in its order.
-pub(super) const DOING: [&str; 3] = ["idle", "reading", "answering"];
+pub(super) const DOING: [&str; 4] = ["idle", "reading", "answering", "http2"];
 
 /// The limits that refuse connections.
 pub(super) const LIMITS: [&str; 2] = ["connections", "per_address"];
@@ -23,7 +25,7 @@ pub(super) const LIMITS: [&str; 2] = ["connections", "per_address"];
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct Connections {
-    now: [Count; 3],
+    now: [Count; 4],
     accepted: Count,
     refused: [Count; 2],
 }
@@ -61,11 +63,12 @@ impl Connections {
     }
 
     fn at(&self, this: Doing) -> &Count {
-        let [idle, reading, answering] = &self.now;
+        let [idle, reading, answering, multiplexing] = &self.now;
         match this {
             Doing::Idle => idle,
             Doing::Reading => reading,
             Doing::Answering => answering,
+            Doing::Multiplexing => multiplexing,
         }
     }
 
@@ -85,7 +88,7 @@ impl Connections {
 /// What the [`Connections`] of all workers come to.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Crowd {
-    pub(super) now: [u64; 3],
+    pub(super) now: [u64; 4],
     pub(super) accepted: u64,
     pub(super) refused: [u64; 2],
 }
