@@ -285,7 +285,8 @@ fn promtool_finds_nothing(page: &str) {
 
 #[test]
 fn connections_are_counted_by_what_they_do() {
-    let top = "workers = 2\nh2c = true\n[admin]\nlisten = \"127.0.0.1:0\"\n[limits]\nper_address = 6\n";
+    let top =
+        "workers = 2\nh2c = true\n[admin]\nlisten = \"127.0.0.1:0\"\n[limits]\nper_address = 6\n";
     let bed = Bed::around(upstream(), top, ROUTES);
     let mut clients: Vec<Client> = (0..6).map(|_| bed.client()).collect();
     for client in &mut clients[..2] {
