@@ -56,7 +56,7 @@ impl Metrics {
         sheet
     }
 
-    /// The connections of one more worker; to be called on its thread.
+    /// The connections of one more worker.
     pub fn connections(&self) -> Arc<Connections> {
         let connections = Arc::new(Connections::default());
         self.books().connections.push(Arc::clone(&connections));

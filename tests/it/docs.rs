@@ -14,6 +14,8 @@ const PAGES: &[&str] = &[
     "docs/architecture.md",
     "docs/metrics.md",
     "docs/mock.md",
+    "docs/operations.md",
+    "docs/operations.zh-CN.md",
     "docs/start.md",
     "docs/start.zh-CN.md",
     "docs/troubleshooting.md",
@@ -119,6 +121,7 @@ fn the_pages_of_the_two_languages_show_the_same_code() {
     for page in [
         "README",
         "client/README",
+        "docs/operations",
         "docs/start",
         "docs/troubleshooting",
     ] {
