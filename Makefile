@@ -58,7 +58,7 @@ $(TOOLS)/promtool: | packages
 	mv $(TOOLS)/prometheus/usr/bin/promtool $@
 	rm -rf $(TOOLS)/prometheus
 
-$(TOOLS)/python/done: tests/upstreams/flask/requirements.txt tests/deploy/requirements.txt tests/http2/requirements.txt
+$(TOOLS)/python/done: tests/upstreams/flask/requirements.txt tests/deploy/requirements.txt tests/http2/requirements.txt tests/websocket/requirements.txt
 	python3 -m venv --clear $(TOOLS)/python
 	$(TOOLS)/python/bin/pip install --quiet $(addprefix --requirement ,$^)
 	touch $@

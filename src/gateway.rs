@@ -135,6 +135,8 @@ impl Gateway {
         plans.take_snapshot();
         control.spawn(sweep(plans.sessions()));
         if let Some(tls) = plans.tls() {
+            let shown = Arc::clone(&tls);
+            metrics.watch_certificates(move || expiries(&shown));
             control.spawn(tls.keep_fresh());
         }
         let load = Arc::new(load(config, &plans).shared_by(workers).shown_in(metrics));
@@ -269,6 +271,13 @@ fn work(
             }
         }
     })
+}
+
+/// Each certificate's file, and when it expires.
+fn expiries(tls: &tls::Server) -> Vec<(String, u64)> {
+    let certificates = tls.certificates().into_iter();
+    let told = certificates.map(|each| (each.path.display().to_string(), each.not_after));
+    told.collect()
 }
 
 /// The access log. Who a user is in it depends on `session.secret`, so that a restart changes no name.

@@ -28,7 +28,7 @@ use http::{HeaderName, Request};
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Type};
 
-pub use self::connection::RequestBody;
+pub use self::connection::{RequestBody, Switch, Switched};
 pub use self::handed::Handed;
 pub use self::load::{Load, Share};
 pub use self::networks::Networks;
@@ -40,7 +40,7 @@ use crate::setting::{self, ListenAddress, Size};
 const BACKLOG: i32 = 4096;
 
 /// What clients may speak by ALPN, the best first.
-pub const PROTOCOLS: &[&[u8]] = &[b"http/1.1"];
+pub const PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
 
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -280,7 +280,7 @@ setting::section! {
         body: Duration = Duration::from_secs(30),
         /// The longest silence between two requests of a connection.
         idle: Duration = Duration::from_secs(75),
-        /// The longest silence within an answer, on either side.
+        /// The longest silence within an answer, on either side, and of a WebSocket.
         stream: Duration = Duration::from_secs(300),
     }
 }

@@ -3,6 +3,7 @@
 pub mod body;
 pub mod client_address;
 mod context;
+pub mod handshake;
 pub mod headers;
 pub mod host;
 mod limits;
@@ -12,18 +13,21 @@ mod request;
 pub mod retry;
 pub mod route;
 pub mod trace;
+mod websocket;
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 
 pub use self::context::{Context, Trail};
 pub use self::limits::HeadLimits;
+use self::websocket::Call;
+pub use self::websocket::Opening;
 use crate::auth::policy::Caller;
-use crate::auth::{Carrier, Denial, Permit, Token};
+use crate::auth::{Carrier, Denial, Permit, Token, UnixSeconds};
 use crate::deadline::Wheel;
 use crate::listener::RequestBody;
 use crate::proxy::body::{Bounds, Fault, Outgoing, Returning};
@@ -66,6 +70,9 @@ pub enum Error {
     /// The route's policy was not met.
     #[error("denied: {0:?}")]
     Denied(Denial),
+    /// A page of another origin asks for a WebSocket, with a cookie that its visitor's browser added.
+    #[error("a page of another origin asks for this, which the cookie does not allow")]
+    ForeignOrigin,
     /// The route is asked too often.
     #[error(transparent)]
     TooOften(#[from] Exceeded),
@@ -98,6 +105,20 @@ impl From<Miss> for Error {
 pub struct Bearing {
     /// `timeouts.body`
     pub silence: Duration,
+    /// The time, for what outlives a request.
+    pub clock: fn() -> UnixSeconds,
+}
+
+/// What comes back of a request.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "almost all are bodies, and none is kept"
+)]
+pub enum Returned {
+    /// An answer's body.
+    Body(Returning),
+    /// A WebSocket.
+    Opening(Box<Opening>),
 }
 
 /// Forwards the requests of one worker.
@@ -134,13 +155,16 @@ impl Proxy {
     /// Serves one request.
     pub async fn serve(
         &self,
-        request: Request<RequestBody>,
+        mut request: Request<RequestBody>,
         context: &Context<'_>,
         trail: &mut Trail,
-    ) -> Result<Response<Returning>, Error> {
+    ) -> Result<Response<Returned>, Error> {
         let route = self.route(request.method(), context, trail)?;
         if route.rate.is_some() {
             self.count_address(request.headers(), route, context)?;
+        }
+        if let Some(call) = Call::of(&mut request, route) {
+            return Box::pin(self.open(request, call, route, context, trail)).await;
         }
         let caller = self
             .authenticate(request.headers(), route, context, trail)
@@ -151,7 +175,10 @@ impl Proxy {
         }
         let request = self.inject(request, route, &permit, context, trail)?;
         let answer = self.forward(request, route, permit, trail).await?;
-        Ok(self.respond(answer))
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(upstream::Error::Switched.into());
+        }
+        Ok(self.respond(answer).map(Returned::Body))
     }
 
     /// The one route that is meant.
@@ -211,11 +238,24 @@ impl Proxy {
         let Some(shown) = self.carrier.find(headers) else {
             return Ok(Caller::Anonymous);
         };
-        let Some(session) = self.session(shown.text, context).await? else {
-            return Ok(Caller::Expired);
-        };
-        trail.openid = Some(session.identity.openid.clone());
-        Ok(Caller::Known(Arc::clone(&session.identity)))
+        Ok(match self.recognise(shown.text, context, trail).await? {
+            Some(session) => Caller::Known(Arc::clone(&session.identity)),
+            None => Caller::Expired,
+        })
+    }
+
+    /// The session of a credential, noted for the log.
+    async fn recognise(
+        &self,
+        credential: &[u8],
+        context: &Context<'_>,
+        trail: &mut Trail,
+    ) -> Result<Option<Arc<Session>>, Error> {
+        let session = self.session(credential, context).await?;
+        trail.openid = session
+            .as_ref()
+            .map(|session| session.identity.openid.clone());
+        Ok(session)
     }
 
     /// The session of a credential: the connection's last one, or the one that the store knows.

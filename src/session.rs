@@ -194,6 +194,15 @@ impl Sessions {
         Ok(self.0.read(token.locator(), token.digest(), now))
     }
 
+    /// A session that may not be believed any more, asked of the store again. `None`: it has ended.
+    pub async fn renew(
+        &self,
+        session: &Session,
+        now: UnixSeconds,
+    ) -> Result<Option<Arc<Session>>, Error> {
+        Ok(self.0.read(session.locator, session.digest, now))
+    }
+
     /// Opens a session. A still-valid one of `previous`, the same person's in the same app, is replaced: its
     /// token works 30 seconds more.
     pub async fn sign_in(

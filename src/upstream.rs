@@ -4,10 +4,12 @@
 //! sent on inside its own task, so nothing is handed from thread to thread or task to task.
 
 mod answer;
+mod frame;
 mod io;
 mod link;
 mod pool;
 mod resolve;
+mod tunnel;
 
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ pub use self::answer::Answer;
 pub use self::link::{Deadline, Failure, Link};
 pub use self::pool::Upstreams;
 pub use self::resolve::{ServerId, Servers};
+pub use self::tunnel::{Close, Passed, Tunnel};
 
 /// How long the gateway waits for upstreams, and how many idle connections it keeps.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +50,7 @@ pub enum Error {
     /// The connection broke, or what came is not HTTP.
     #[error(transparent)]
     Broken(#[from] hyper::Error),
-    /// It switched protocols though nobody asked.
-    #[error("the upstream switched protocols unasked")]
+    /// It switched protocols though nobody asked, or not to what was asked for.
+    #[error("the upstream switched to a protocol that nobody asked for")]
     Switched,
 }

@@ -87,7 +87,7 @@ fn reload(gateway: &mut Gateway, sources: &Sources, files: &mut Files) {
     match gateway.reload(&config) {
         Ok(reloaded) => {
             if reloaded.changed.is_empty() {
-                tracing::info!("config read again: nothing to change");
+                tracing::info!("config read again: no setting has changed");
             } else {
                 let changed = listed(&reloaded.changed);
                 tracing::info!(changed, "config reloaded");

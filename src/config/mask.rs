@@ -119,6 +119,10 @@ fn is_secret_key(before: &str) -> bool {
         .next()
         .unwrap_or_default()
         .to_ascii_lowercase();
+    // It says where a token stands, and holds none.
+    if key == "websocket_token" {
+        return false;
+    }
     WORDS.iter().any(|word| key.contains(word))
         || strsim::damerau_levenshtein(&key, "secret") <= 2
         || strsim::damerau_levenshtein(&key, "token") <= 1
@@ -195,7 +199,13 @@ mod tests {
         ] {
             assert_eq!(super::masked(line), masked);
         }
-        for key in ["appid = ", "to = \"http://a/\" # ", "", "to = ?"] {
+        for key in [
+            "appid = ",
+            "websocket_token = ",
+            "to = \"http://a/\" # ",
+            "",
+            "to = ?",
+        ] {
             let line = format!("{key}{SECRET}");
             assert!(!masked(&line).contains("5ec7"), "{line}");
         }
@@ -210,6 +220,7 @@ mod tests {
             "to = \"http://127.0.0.1:3000/a/long/path/of/many/segments/1\"",
             "phone_country = \"X-WX-PHONE-COUNTRY\"",
             "path = \"/é\"",
+            "websocket_token = [\"protocol\", \"query:token\"]",
         ] {
             assert_eq!(masked(line), line);
         }

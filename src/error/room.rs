@@ -63,6 +63,7 @@ impl From<&proxy::Error> for Problem {
                     .allow(allow.clone())
             }
             Error::Denied(denial) => (*denial).into(),
+            Error::ForeignOrigin => Self::new(Code::RouteDenied, error.to_string()),
             Error::TooOften(exceeded) => (*exceeded).into(),
             Error::Body(fault) => (*fault).into(),
             Error::BodyUnderway(fault) => Self::from(*fault).forwarded(),

@@ -12,11 +12,11 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::error::Code;
 use crate::gateway::site::{FIRST_OWN, Site};
-use crate::proxy::Trail;
 use crate::proxy::body::Returning;
+use crate::proxy::{Opening, Returned, Trail};
 use crate::telemetry::access_log::Record;
 use crate::telemetry::metrics::Outcome;
-use crate::upstream;
+use crate::upstream::{self, Close, Passed};
 
 /// The status in the log of a request whose client hung up before there was an answer, as nginx has it.
 const CLIENT_GONE: u16 = 499;
@@ -31,24 +31,45 @@ pub(super) enum Content {
     Own(Option<Bytes>),
     /// An upstream's, streamed.
     Upstream(Returning),
+    /// None: a WebSocket comes after it.
+    Opening(Box<Opening>),
+}
+
+impl From<Returned> for Content {
+    fn from(returned: Returned) -> Self {
+        match returned {
+            Returned::Body(body) => Self::Upstream(body),
+            Returned::Opening(opening) => Self::Opening(opening),
+        }
+    }
 }
 
 impl Content {
     pub(super) fn own(bytes: Bytes) -> Self {
         Self::Own((!bytes.is_empty()).then_some(bytes))
     }
+
+    /// The body as it leaves. A WebSocket is counted, and its line written, at its end.
+    pub(super) fn leave(self, mut visit: Visit) -> Leaving {
+        let Self::Opening(opening) = self else {
+            return Leaving {
+                content: self,
+                visit: Some(visit),
+            };
+        };
+        visit.passed = Some(opening.passed());
+        opening.begin(visit);
+        Leaving {
+            content: Self::Own(None),
+            visit: None,
+        }
+    }
 }
 
 /// The body of an answer, with what is still to be told of it.
 pub(super) struct Leaving {
     content: Content,
-    visit: Visit,
-}
-
-impl Leaving {
-    pub(super) fn new(content: Content, visit: Visit) -> Self {
-        Self { content, visit }
-    }
+    visit: Option<Visit>,
 }
 
 /// A request, or what never became one, until its answer has left or never will: then it is counted, and
@@ -60,6 +81,8 @@ pub(super) struct Visit {
     pub(super) trail: Trail,
     /// What was answered: the status, and the word of a refusal or failure.
     pub(super) answered: Option<(StatusCode, Option<Code>)>,
+    /// What passed a WebSocket.
+    passed: Option<Rc<Passed>>,
     record: Option<Box<Record>>,
 }
 
@@ -71,6 +94,7 @@ impl Visit {
             started: Instant::now(),
             trail: Trail::default(),
             answered: None,
+            passed: None,
             record: record.map(Box::new),
         }
     }
@@ -109,7 +133,21 @@ impl Drop for Visit {
         record.openid = trail.openid.map(|openid| openid.header());
         record.client = trail.client.unwrap_or(record.client);
         record.received = trail.received.map_or(0, |received| received.get());
+        if let Some(passed) = &self.passed {
+            record.received = passed.to_server.get();
+            record.sent = passed.to_client.get();
+            record.code = passed.closed.get().and_then(word);
+        }
         entry.put(*record);
+    }
+}
+
+/// The word of what made us close a WebSocket, where that was a fault of its client's.
+fn word(close: Close) -> Option<&'static str> {
+    match close {
+        Close::SESSION => Some(Code::SessionExpired.word()),
+        Close::PROTOCOL => Some(Code::BadRequest.word()),
+        _ => None,
     }
 }
 
@@ -123,7 +161,8 @@ impl Body for Leaving {
     ) -> Poll<Option<Result<Frame<Bytes>, upstream::Error>>> {
         let leaving = self.get_mut();
         let frame = ready!(Pin::new(&mut leaving.content).poll_frame(cx));
-        if let Some(record) = &mut leaving.visit.record
+        if let Some(visit) = &mut leaving.visit
+            && let Some(record) = &mut visit.record
             && let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
@@ -152,6 +191,7 @@ impl Body for Content {
         match self.get_mut() {
             Self::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Upstream(returning) => Pin::new(returning).poll_frame(cx),
+            Self::Opening(_) => Poll::Ready(None),
         }
     }
 
@@ -159,6 +199,7 @@ impl Body for Content {
         match self {
             Self::Own(bytes) => bytes.is_none(),
             Self::Upstream(returning) => returning.is_end_stream(),
+            Self::Opening(_) => true,
         }
     }
 
@@ -170,6 +211,7 @@ impl Body for Content {
                     .map_or(0, |bytes| u64::try_from(bytes.len()).unwrap_or(0)),
             ),
             Self::Upstream(returning) => returning.size_hint(),
+            Self::Opening(_) => SizeHint::with_exact(0),
         }
     }
 }

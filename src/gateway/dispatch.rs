@@ -86,7 +86,7 @@ impl Site {
             }
         };
         visit.answered = Some((answer.status(), refusal));
-        answer.map(|content| Leaving::new(content, visit))
+        answer.map(|content| content.leave(visit))
     }
 
     fn begin_record(
@@ -152,7 +152,7 @@ impl Site {
         };
         let answer = self.proxy.serve(request, &context, trail).await;
         answer
-            .map(|answer| answer.map(Content::Upstream))
+            .map(|answer| answer.map(Content::from))
             .map_err(|error| problem(&error, id, trail))
     }
 }

@@ -182,10 +182,7 @@ impl Plans {
             changed: self.config.changes(&next),
             needs_restart: next.changes(config),
         };
-        if reloaded.changed.is_empty() {
-            self.show(&next)?;
-            return Ok(reloaded);
-        }
+        // Also where no setting has changed: files that settings name may have.
         try_out_snapshot(&next)?;
         let before = Before {
             plan: &self.plan,

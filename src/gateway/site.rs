@@ -12,6 +12,7 @@ use crate::deadline::Wheel;
 use crate::endpoint::{Endpoint, Endpoints};
 use crate::gateway::Error;
 use crate::gateway::capacity::workers;
+use crate::gateway::clock::now;
 use crate::gateway::front::Front;
 use crate::gateway::lots::Lots;
 use crate::gateway::way::Crossing;
@@ -209,6 +210,7 @@ impl Plan {
             trust: self.trust.clone(),
             bearing: Bearing {
                 silence: timeouts.body,
+                clock: now,
             },
             limits: Arc::clone(&self.rates),
             budget: Budget::new(),

@@ -9,6 +9,7 @@ mod body;
 pub(super) mod http2;
 pub(super) mod io;
 pub(super) mod state;
+mod switch;
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -28,9 +29,11 @@ use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 
 use self::body::Exchange;
-pub use self::body::RequestBody;
+pub use self::body::{RequestBody, Switch};
 use self::io::{Desk, Io};
 use self::state::{Phase, State};
+use self::switch::Successor;
+pub use self::switch::Switched;
 use crate::deadline::Wheel;
 use crate::listener::framing::Bounds;
 use crate::listener::networks::Networks;
@@ -66,6 +69,8 @@ enum Turn {
     Over(bool),
     /// No head came that could be served.
     Refused(Refusal),
+    /// It speaks another protocol from now on.
+    Switched(Successor),
     /// An answer broke off, and only a reset says so.
     Broken,
     /// The peer neither reads nor closes.
@@ -107,6 +112,10 @@ where
                 Turn::Over(false) => return io.part(),
                 Turn::Cut => return,
                 Turn::Broken => return closing::reset(&io),
+                Turn::Switched(successor) => {
+                    let (stream, left) = io.into_parts();
+                    return successor(Switched::new(stream, left, worker)).await;
+                }
                 Turn::Over(true) => return Box::pin(closing::linger(io, &state)).await,
                 Turn::Refused(refusal) => {
                     let answer = Box::pin(handler(Arrival::Refusal(refusal))).await;
@@ -134,10 +143,15 @@ where
     let service = service_fn(move |request: Request<Incoming>| {
         exchanges.speaks(request.version());
         let exchange = Exchange::begin(&exchanges, request.body().is_end_stream());
-        let request = request.map(|body| RequestBody::new(body, Rc::clone(&exchanges)));
+        let may_switch = exchanges.is_asked() && switch::is_asked(&request);
+        let request = request.map(|body| RequestBody::new(body, Rc::clone(&exchanges), may_switch));
         // An async block would keep room for the handler's future twice, and hyper moves it.
-        handler(Arrival::Request(request))
-            .map(|answer| Ok::<_, Infallible>(answer.map(|body| exchange.carry(body))))
+        handler(Arrival::Request(request)).map(move |answer| {
+            if may_switch {
+                exchange.answer_upgrade(answer.status());
+            }
+            Ok::<_, Infallible>(answer.map(|body| exchange.carry(body)))
+        })
     });
     let mut connection = Box::new(worker.http.serve_connection(TokioIo::new(io), service));
     let mut leaving = false;
@@ -151,10 +165,14 @@ where
         if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(cx) {
             return Poll::Ready(match ended {
                 _ if let Some(refusal) = state.refused() => Turn::Refused(refusal),
+                Ok(()) if let Some(successor) = state.successor() => Turn::Switched(successor),
                 // An answer that broke off must not look like one that ended.
                 Err(error) if error.is_user() && state.ends_by_closing() => Turn::Broken,
                 ended => Turn::Over(ended.is_err() || !state.read_whole()),
             });
+        }
+        if state.must_look() {
+            cx.waker().wake_by_ref();
         }
         if let Some(refusal) = state.refused()
             && state.phase() != Phase::Exchange

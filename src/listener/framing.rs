@@ -72,6 +72,8 @@ enum Part {
         count: usize,
         bytes: usize,
     },
+    /// Whatever the answer makes of it: the head before asked for another protocol.
+    Undecided,
 }
 
 impl Framing {
@@ -125,6 +127,24 @@ impl Framing {
             Part::Chunk(left) => Ok(Some(self.chunk(bytes, left))),
             Part::ChunkEnd => self.chunk_end(bytes),
             Part::Trailers { count, bytes: sum } => self.trailer(bytes, count, sum, bounds),
+            Part::Undecided => Ok(None),
+        }
+    }
+
+    /// Whether nothing goes on until [`Framing::decide`] says what it is: a head without a body asked for
+    /// another protocol (RFC 9110 §7.8).
+    pub(in crate::listener) fn is_undecided(&self) -> bool {
+        self.part == Part::Undecided
+    }
+
+    /// The answer to that head: whether the connection has left HTTP. If not, the next head comes.
+    pub(in crate::listener) fn decide(&mut self, has_switched: bool) {
+        if self.is_undecided() {
+            self.part = if has_switched {
+                Part::Foreign
+            } else {
+                Part::Head
+            };
         }
     }
 
@@ -301,6 +321,7 @@ struct Head {
     is_old: bool,
     content_length: Option<u64>,
     is_chunked: bool,
+    asks_upgrade: bool,
 }
 
 impl Head {
@@ -314,6 +335,7 @@ impl Head {
             is_old: request_line(first.text, bounds)?,
             content_length: None,
             is_chunked: false,
+            asks_upgrade: false,
         };
         let (mut count, most) = (0, bounds.lines + first.length);
         loop {
@@ -350,6 +372,8 @@ impl Head {
                 return Err(Refusal::BadRequest);
             }
             self.is_chunked = true;
+        } else if value_of(line, b"upgrade").is_some() {
+            self.asks_upgrade = true;
         }
         Ok(())
     }
@@ -359,6 +383,7 @@ impl Head {
         match self.content_length {
             _ if self.is_chunked => Part::ChunkLine,
             Some(length) if length > 0 => Part::Body(length),
+            _ if self.asks_upgrade && !self.is_old => Part::Undecided,
             _ => Part::Head,
         }
     }

@@ -31,6 +31,19 @@ impl Stream {
         }
     }
 
+    /// Whether the peer has said that it speaks HTTP/2 (RFC 9113 §3.2).
+    pub(super) fn speaks_http2(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(tls) => tls.get_ref().1.alpn_protocol() == Some(b"h2"),
+        }
+    }
+
+    /// Whether it is TLS.
+    pub(super) fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
     /// Whether a flush has anything to do.
     pub(super) fn holds_back(&self) -> bool {
         matches!(self, Self::Tls(_))

@@ -7,6 +7,7 @@
 use http::Method;
 
 use crate::auth::{AppId, Require};
+use crate::proxy::handshake::TokenPlace;
 use crate::rate::Rule;
 use crate::setting::{self, Size};
 
@@ -44,10 +45,14 @@ setting::section! {
         body: Option<Size> = None,
         /// How often it may be asked; absent: as often as anybody likes.
         rate: Option<Rule> = None,
+        /// Whether a WebSocket may pass; a handshake is a plain request otherwise.
+        websocket: bool = true,
+        /// Where in a handshake a token may stand beside header and cookie.
+        websocket_token: Vec<TokenPlace> = Vec::new(),
     }
     later {
         "response": "a time-out of its own per route",
-        "websocket": "WebSocket", "websocket_token": "WebSocket", "cors": "CORS",
+        "cors": "CORS",
         "identity": "identity fields per route", "set": "request headers per route", "response_set": "response headers per route",
     }
 }

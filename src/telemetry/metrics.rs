@@ -10,6 +10,7 @@ mod page;
 mod tally;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::calls::{Calls, Said};
@@ -34,6 +35,19 @@ struct Books {
     past: BTreeMap<Place, Sums>,
     connections: Vec<Arc<Connections>>,
     log: Option<Entry>,
+    certificates: Certificates,
+}
+
+/// Tells each certificate's file, and when it expires, in seconds since 1970.
+type Expiries = Box<dyn Fn() -> Vec<(String, u64)> + Send + Sync>;
+
+#[derive(Default)]
+struct Certificates(Option<Expiries>);
+
+impl fmt::Debug for Certificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Certificates(…)")
+    }
 }
 
 impl Metrics {
@@ -73,6 +87,15 @@ impl Metrics {
         self.books().log = Some(entry);
     }
 
+    /// Shows the certificates that `expiries` tells: each one's file, and when it expires, in seconds since
+    /// 1970.
+    pub fn watch_certificates(
+        &self,
+        expiries: impl Fn() -> Vec<(String, u64)> + Send + Sync + 'static,
+    ) {
+        self.books().certificates = Certificates(Some(Box::new(expiries)));
+    }
+
     /// The page, in Prometheus' text format 0.0.4.
     pub fn page(&self) -> String {
         let mut books = self.books();
@@ -82,6 +105,11 @@ impl Metrics {
             places: books.past.clone(),
             connections: connections::Crowd::default(),
             calls: self.calls.sums(),
+            certificates: books
+                .certificates
+                .0
+                .as_ref()
+                .map_or_else(Vec::new, |tell| tell()),
             dropped: books.log.as_ref().map_or(0, Entry::dropped),
         };
         for sheet in &books.sheets {

@@ -16,6 +16,7 @@ use crate::upstream::Error;
 use crate::upstream::link::{Failure, Link};
 use crate::upstream::pool::Upstreams;
 use crate::upstream::resolve::ServerId;
+use crate::upstream::tunnel::Tunnel;
 
 /// The body of an answer.
 pub struct Answer<B>
@@ -64,6 +65,14 @@ where
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    /// The tunnel behind an answer of 101.
+    pub async fn switch(mut self) -> Result<Tunnel, Error> {
+        let link = self.link.take().ok_or(Error::Switched)?;
+        let pool = self.pool.upgrade().ok_or(Error::Switched)?;
+        let (io, left) = link.take_apart().await?;
+        Ok(pool.tunnel(io, left))
+    }
+
     fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if let Poll::Ready(frame) = self.arrived() {
             return Poll::Ready(frame);

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -174,9 +174,6 @@ where
         self.deadline.patience.set(self.patience.stream);
         let ledger = Rc::clone(&self.ledger);
         match result {
-            Some(Ok(answer)) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                Err(Failure::of(Error::Switched, &ledger))
-            }
             Some(Ok(answer)) => Ok((self, answer)),
             Some(Err(failed)) => Err(Failure::told(failed, &ledger)),
             None if self.ended => {
@@ -209,6 +206,21 @@ where
     /// Something of the answer has come.
     pub(super) fn break_silence(&self) {
         self.deadline.timer.clear();
+    }
+
+    /// The bare connection, after a 101: its bytes, and those that were read behind it.
+    pub(super) async fn take_apart(mut self) -> Result<(Io, Bytes), Error> {
+        // hyper lets go of it at once: all that it waits for has come.
+        std::future::poll_fn(|cx| {
+            self.bring_on(cx);
+            if self.ended {
+                return Poll::Ready(Ok(()));
+            }
+            self.poll_silence(cx).map(|()| Err(Error::Silent))
+        })
+        .await?;
+        let parts = Pin::into_inner(self.connection).into_parts();
+        Ok((parts.io.into_inner(), parts.read_buf))
     }
 
     /// The link, if it can carry another request: the last one was sent whole, and its answer read

@@ -14,8 +14,10 @@ use http_body::Body;
 use tokio::net::TcpStream;
 
 use crate::deadline::{TICK, Wheel};
+use crate::upstream::io::Io;
 use crate::upstream::link::Link;
 use crate::upstream::resolve::{ServerId, Servers};
+use crate::upstream::tunnel::{Desk, Tunnel};
 use crate::upstream::{Error, Patience};
 
 /// An idle connection is dropped before an upstream is likely to do it.
@@ -35,6 +37,8 @@ where
     /// For each server its idle connections.
     idle: RefCell<Vec<Vec<Idle<B>>>>,
     turn: Cell<usize>,
+    /// Room for what comes in tunnels.
+    desk: Desk,
 }
 
 impl<B> Upstreams<B>
@@ -51,6 +55,7 @@ where
             wheel,
             idle,
             turn: Cell::new(0),
+            desk: Desk::default(),
         })
     }
 
@@ -99,6 +104,12 @@ where
         {
             links.push((self.wheel.now(), link));
         }
+    }
+
+    /// A tunnel over a connection that has switched; `left` came behind the 101.
+    pub(super) fn tunnel(&self, io: Io, left: Bytes) -> Tunnel {
+        let desk = Rc::clone(&self.desk);
+        Tunnel::new(io, left, self.wheel.timer(), self.patience.stream, desk)
     }
 
     /// Takes over the idle connections of `before` that lead to the same servers.

@@ -267,7 +267,7 @@ def upload(title, size, count):
                     assert wire.read()
                 left -= size
                 assert wire.send(frame(DATA, END_STREAM if n == count - 1 else 0, 1, b"x" * size))
-            assert wire.answer().status == 200
+            assert wire.answer().status == 200, f"{wire} {wire.stream(1).headers} {wire.stream(1).body[:300]}"
         assert len(bed.service.whole[path][0]["body"]) == size * count
 
 

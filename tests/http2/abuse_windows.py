@@ -10,7 +10,8 @@ from wire import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, Wire, block, f
 # `timeouts.stream`, and the longest that a tick, a look and a slow machine make of it.
 STREAM, LATE = 1.9, 12
 
-BIG = "/big/4000000"
+# More than a stalled exchange holds, and little work for who makes it.
+BIG = "/big/400000"
 
 
 def stall(title, values=(), path=BIG, more=b"", streams=1):
@@ -57,6 +58,16 @@ def _(bed, _):
         # Nothing can be said to who does not read: the kernel alone still holds what was said.
         assert bed.service.until(lambda: not bed.is_open(wire), LATE), "it goes on"
         assert time.monotonic() - start >= STREAM
+
+
+@abuse("windows", "16 MB, whatever windows say, to a service that takes nothing")
+def _(bed, _):
+    with Wire(bed.address) as wire:
+        wire.send(wire.request(end=False, method="POST", path="/deaf"))
+        flood(wire, frame(DATA, 0, 1, b"x" * 16_384), 1024)
+        wire.until(lambda: wire.goaway or wire.stream(1).reset)
+        assert {wire.goaway, wire.stream(1).reset} <= {"FLOW_CONTROL_ERROR", None, ""}, wire
+        assert wire.goaway or wire.stream(1).reset or wire.closed, wire
 
 
 # Streams that are left half-open

@@ -97,9 +97,11 @@ class Service:
         self.check(seen)
         names = [name.lower() for name, _ in lines]
         if "transfer-encoding" in names:
+            chunks = []
             while size := int(self.line(stream), 16):
-                seen["body"] += self.exactly(stream, size)
+                chunks.append(self.exactly(stream, size))
                 assert self.exactly(stream, 2) == b"\r\n"
+            seen["body"] = b"".join(chunks)
             seen["trailers"] = self.lines(stream)
             self.check(seen)
         elif "content-length" in names:

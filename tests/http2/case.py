@@ -79,11 +79,12 @@ class Ignored:
 
 
 @dataclass(frozen=True)
-class Closed:
-    """The connection ends without a word of HTTP/2."""
+class Http1:
+    """It is taken for HTTP/1, and refused there."""
 
     def hold(self, wire, stream):
         assert wire.end() is None, "a GOAWAY"
+        assert wire.buffer.startswith(b"HTTP/1.1 400 "), wire.buffer
 
 
 @dataclass
@@ -103,8 +104,8 @@ class Case:
             try:
                 self.play(wire)
                 self.expect.hold(wire, self.stream)
-            except AssertionError as error:
-                return f"{error} ({wire!r})"
+            except Exception as error:
+                return f"{error!r} ({wire!r})"
         return None
 
     def reached(self, bed, number):

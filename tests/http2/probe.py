@@ -4,7 +4,7 @@ It brings its own service, so that nothing but the gateway and the machine make 
 alone does is measured at the same time, without the gateway.
 
 It says its service's URL, reads the gateway's address, and answers each further line with what it
-measured since the one before.
+measured since the one before, or after the first.
 """
 
 import json
@@ -80,12 +80,16 @@ def main():
     host, port = sys.stdin.readline().split(":")
     through = [Client((host, int(port))) for _ in range(CONNECTIONS)]
     beside = Client(server.server_address)
-    waits, machine = [], []
+    waits, machine, every, begun = [], [], [], False
     while True:
         if select.select([sys.stdin], [], [], PACE)[0]:
-            if not sys.stdin.readline():
+            word = sys.stdin.readline().strip()
+            if not word:
                 return
-            print(json.dumps({"waits": figures(waits or [0]), "machine": figures(machine or [0])}), flush=True)
+            shown = every if word == "all" else waits
+            print(json.dumps({"waits": figures(shown or [0]), "machine": figures(machine or [0])}), flush=True)
+            # The first part was before all abuse.
+            every, begun = every + waits if begun else every, True
             waits, machine = [], []
         client = through[0]
         through.append(through.pop(0))

@@ -18,6 +18,8 @@ const PAGES: &[&str] = &[
     "docs/operations.zh-CN.md",
     "docs/start.md",
     "docs/start.zh-CN.md",
+    "docs/tls.md",
+    "docs/tls.zh-CN.md",
     "docs/troubleshooting.md",
     "docs/troubleshooting.zh-CN.md",
 ];
@@ -123,6 +125,7 @@ fn the_pages_of_the_two_languages_show_the_same_code() {
         "client/README",
         "docs/operations",
         "docs/start",
+        "docs/tls",
         "docs/troubleshooting",
     ] {
         let [english, chinese] =

@@ -11,6 +11,11 @@ fn every_section_of_the_rfcs_is_kept() {
     play("conformance", 200);
 }
 
+#[test]
+fn no_abuse_reaches_the_service_grows_memory_or_keeps_others_waiting() {
+    play("abuse", 150);
+}
+
 /// Plays a part of the suite, which must have at least so many cases.
 fn play(part: &str, least: usize) {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -42,3 +42,4 @@ mod streaming;
 mod tidy;
 mod tls;
 mod vectors;
+mod websocket;

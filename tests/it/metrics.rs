@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use crate::harness::{Bed, Client, ROUTES, Upstream, until};
+use crate::harness::{Authority, Bed, Client, ROUTES, Upstream, until};
 
 /// One worker, so that it is known which connection to the upstream a request takes.
 const ALONE: &str = "workers = 1\n[admin]\nlisten = \"127.0.0.1:0\"\n";
@@ -196,8 +196,25 @@ fn after_a_known_traffic_every_number_is_what_it_should_be() {
         .collect();
     assert!(unexpected.is_empty(), "{unexpected:?}");
     agrees_with_itself(&page);
-    agrees_with_its_description(&page);
+    agrees_with_its_description(&(page.clone() + &secured()));
     promtool_finds_nothing(&page);
+}
+
+/// The page of a gateway that speaks TLS.
+fn secured() -> String {
+    let authority = Authority::new("metrics-tls");
+    authority.sign("own", &["gateway.test"]);
+    let bed = Bed::with(&format!("{ALONE}{}", authority.section("own")), ROUTES);
+    let page = page(&bed);
+    let certificate = &bed.gateway.certificates()[0];
+    let file = certificate.path.display();
+    let line = format!(
+        "wxgate_certificate_expiry_timestamp_seconds{{file=\"{file}\"}} {}\n",
+        certificate.not_after
+    );
+    assert!(page.contains(&line), "{line}{page}");
+    promtool_finds_nothing(&page);
+    page
 }
 
 /// The spans of each duration go up to its count, and its sum fits them.

@@ -5,23 +5,28 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::StatusCode;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::listener::connection::state::State;
+use crate::listener::connection::switch::Switched;
 
 /// The body of a request as it comes in, streamed.
 pub struct RequestBody {
     incoming: Incoming,
     /// Where the connection has nothing else to read meanwhile.
     state: Option<Rc<State>>,
+    may_switch: bool,
 }
 
 impl RequestBody {
-    pub(in crate::listener) fn new(incoming: Incoming, state: Rc<State>) -> Self {
+    /// `may_switch`: the request may be answered by 101.
+    pub(in crate::listener) fn new(incoming: Incoming, state: Rc<State>, may_switch: bool) -> Self {
         Self {
             incoming,
             state: Some(state),
+            may_switch,
         }
     }
 
@@ -30,13 +35,37 @@ impl RequestBody {
         Self {
             incoming,
             state: None,
+            may_switch: false,
         }
+    }
+
+    /// The right to leave HTTP, where the request asks for that and has no body.
+    pub fn switch(&self) -> Option<Switch> {
+        self.state
+            .as_ref()
+            .filter(|_| self.may_switch)
+            .map(|state| Switch(Rc::clone(state)))
     }
 
     fn has_ended(&self) {
         if let Some(state) = &self.state {
             state.has_read_whole();
         }
+    }
+}
+
+/// The right of one request to have its connection leave HTTP.
+pub struct Switch(Rc<State>);
+
+impl Switch {
+    /// `successor` has the connection once the request is answered by 101. Any other answer drops it, and
+    /// the connection goes on.
+    pub fn to<F>(self, successor: impl FnOnce(Switched) -> F + 'static)
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        self.0
+            .bequeath(Box::new(|switched| Box::pin(successor(switched))));
     }
 }
 
@@ -96,6 +125,12 @@ impl Exchange {
     pub(in crate::listener) fn begin(state: &Rc<State>, bodiless: bool) -> Self {
         state.begin(bodiless);
         Self(Rc::clone(state))
+    }
+
+    /// The answer to a request for another protocol is known: 101 grants it.
+    pub(in crate::listener) fn answer_upgrade(&self, status: StatusCode) {
+        self.0
+            .answer_upgrade(status == StatusCode::SWITCHING_PROTOCOLS);
     }
 
     pub(in crate::listener) fn carry<B>(self, body: B) -> ResponseBody<B> {

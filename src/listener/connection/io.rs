@@ -48,12 +48,14 @@ pub(in crate::listener) struct Io {
 
 impl Io {
     pub(in crate::listener) fn new(stream: Stream, state: Rc<State>, worker: &Worker) -> Self {
+        // Behind TLS it is agreed on, elsewhere known beforehand.
+        let knows_http2 = stream.speaks_http2() || (worker.h2c && !stream.is_tls());
         Self {
             stream,
             held: BytesMut::new(),
             free: 0,
             unwanted: 0,
-            framing: Framing::new(worker.h2c),
+            framing: Framing::new(knows_http2),
             flood: None,
             bounds: Rc::clone(&worker.bounds),
             state,
@@ -88,10 +90,18 @@ impl Io {
             if self.state.refused().is_some() {
                 return self.await_end(cx);
             }
+            if self.waits_for_an_answer() {
+                return Poll::Pending;
+            }
             if !ready!(self.hold_more(cx))? {
                 return Poll::Ready(Ok(false));
             }
         }
+    }
+
+    /// The bare stream, and what came behind the last head.
+    pub(in crate::listener) fn into_parts(self) -> (Stream, BytesMut) {
+        (self.stream, self.held)
     }
 
     /// Whether it is not HTTP/1 that the peer speaks.
@@ -149,6 +159,9 @@ impl Io {
             return Poll::Ready(Ok(true));
         }
         let free = self.framing.scan(new, &self.bounds).unwrap_or(0);
+        if self.framing.is_undecided() {
+            self.state.asks_upgrade();
+        }
         if free > 0 {
             self.state.heard();
         }
@@ -195,6 +208,11 @@ impl Io {
     /// Finds out how much of what is held may go on. Of a broken body hyper hears; of a head that is
     /// none it never does: that is the driver's to answer, when the answers before it are out.
     fn look(&mut self) -> io::Result<()> {
+        if self.framing.is_undecided()
+            && let Some(granted) = self.state.take_upgrade()
+        {
+            self.framing.decide(granted);
+        }
         self.drop_first(self.framing.blank(&self.held));
         if self.held.is_empty() {
             self.state.holds(false);
@@ -206,8 +224,16 @@ impl Io {
             Err(_) if self.framing.is_within() => return Err(io::ErrorKind::InvalidData.into()),
             Err(refusal) => self.state.refuse(refusal),
         }
+        if self.framing.is_undecided() {
+            self.state.asks_upgrade();
+        }
         self.state.holds(self.free < self.held.len());
         Ok(())
+    }
+
+    /// Whether no more is read because as much as may be is held, and what it is is not known.
+    fn waits_for_an_answer(&self) -> bool {
+        self.framing.is_undecided() && self.held.len() >= SHORT
     }
 
     /// Reads into hyper's own room, or hands on what is held.
@@ -249,7 +275,7 @@ impl AsyncRead for Io {
         if let Some(flood) = &io.flood {
             let new = buffer.filled().get(before..).unwrap_or_default();
             if let Err(flooded) = flood.borrow_mut().read(new, io.state.now()) {
-                let peer = io.stream.socket().peer_addr().ok();
+                let peer = io.socket().peer_addr().ok();
                 tracing::warn!(?peer, reason = %flooded, "an HTTP/2 connection was closed");
                 return Poll::Ready(Err(io::Error::other(flooded)));
             }

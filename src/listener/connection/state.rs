@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::Version;
 
 use crate::deadline::{Timer, Wheel};
+use crate::listener::connection::switch::Successor;
 use crate::listener::{Refusal, Timeouts};
 use crate::telemetry::metrics::{Connections, Doing};
 
@@ -57,8 +58,24 @@ pub(in crate::listener) struct State {
     refuses: Cell<bool>,
     /// The peer does not take what we write; the timer runs for that.
     stuck: Cell<bool>,
+    upgrade: Cell<Upgrade>,
+    /// Who has the connection when it has left HTTP.
+    successor: Cell<Option<Successor>>,
     timer: Timer,
     timeouts: Rc<Timeouts>,
+}
+
+/// What has become of a request for another protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Upgrade {
+    /// There is none, or it is settled.
+    None,
+    /// Its head went on, and what came behind it waits.
+    Asked,
+    /// It was answered, and whether it was granted.
+    Answered(bool),
+    /// It was refused, and what waits is to be looked at now.
+    Over,
 }
 
 impl State {
@@ -79,6 +96,8 @@ impl State {
             holds: Cell::new(false),
             refuses: Cell::new(true),
             stuck: Cell::new(false),
+            upgrade: Cell::new(Upgrade::None),
+            successor: Cell::new(None),
             timer: wheel.timer(),
             timeouts: Rc::clone(timeouts),
         })
@@ -160,6 +179,58 @@ impl State {
     /// Whether some of the next head has come, and waits for the rest.
     pub(in crate::listener) fn holds(&self, some: bool) {
         self.holds.set(some);
+    }
+
+    /// A head that asks for another protocol has gone on.
+    pub(in crate::listener) fn asks_upgrade(&self) {
+        if self.upgrade.get() == Upgrade::None {
+            self.upgrade.set(Upgrade::Asked);
+        }
+    }
+
+    /// Whether some request asks for another protocol and has no answer yet.
+    pub(in crate::listener) fn is_asked(&self) -> bool {
+        self.upgrade.get() == Upgrade::Asked
+    }
+
+    /// It has one.
+    pub(in crate::listener) fn answer_upgrade(&self, granted: bool) {
+        self.upgrade.set(Upgrade::Answered(granted));
+        if !granted {
+            self.successor.set(None);
+        }
+    }
+
+    /// Whether it was granted. To be asked once.
+    pub(in crate::listener) fn take_upgrade(&self) -> Option<bool> {
+        let (upgrade, settled) = match self.upgrade.get() {
+            Upgrade::Answered(granted) => (Some(granted), Upgrade::None),
+            Upgrade::Over => (Some(false), Upgrade::None),
+            other => (None, other),
+        };
+        self.upgrade.set(settled);
+        upgrade
+    }
+
+    /// Whether what waits behind a request that was refused another protocol must be looked at, though
+    /// nothing new comes. To be asked once.
+    pub(in crate::listener) fn must_look(&self) -> bool {
+        let over =
+            self.upgrade.get() == Upgrade::Answered(false) && self.phase.get() != Phase::Exchange;
+        if over {
+            self.upgrade.set(Upgrade::Over);
+        }
+        over
+    }
+
+    /// Who takes the connection over when the switch is answered.
+    pub(in crate::listener) fn bequeath(&self, successor: Successor) {
+        self.successor.set(Some(successor));
+    }
+
+    /// Who takes the connection over, if anybody does.
+    pub(in crate::listener) fn successor(&self) -> Option<Successor> {
+        self.successor.take()
     }
 
     /// From now on what is written is ours.

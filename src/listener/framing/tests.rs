@@ -250,6 +250,63 @@ fn what_is_too_large_is_told_apart() {
     }
 }
 
+/// Scans until no more goes on; how much did.
+fn scanned(framing: &mut Framing, bytes: &[u8]) -> usize {
+    let mut gone = 0;
+    while let Ok(free @ 1..) = framing.scan(&bytes[gone..], &BOUNDS) {
+        gone += free;
+    }
+    gone
+}
+
+#[test]
+fn behind_a_head_that_asks_for_another_protocol_nothing_goes_on_until_the_answer_is_known() {
+    let asks = "GET / HTTP/1.1\r\nHost: a\r\nuPGRADE: x\r\n\r\n";
+    let get = "GET / HTTP/1.1\r\n\r\n";
+    for behind in [get, "\x01\u{0}frames\r\n", "\r\n\r\n"] {
+        let all = format!("{get}{asks}{behind}{get}");
+        let gone = get.len() + asks.len();
+        assert_eq!(fed(&all), (gone, None), "{behind:?}");
+    }
+    // Refused: the next request.
+    let mut framing = Framing::new(false);
+    assert_eq!(scanned(&mut framing, asks.as_bytes()), asks.len());
+    assert!(framing.is_undecided() && framing.scan(get.as_bytes(), &BOUNDS) == Ok(0));
+    framing.decide(false);
+    assert!(!framing.is_undecided());
+    assert_eq!(scanned(&mut framing, get.as_bytes()), get.len());
+    assert_eq!(
+        framing.scan(b"GARBAGE\r\n", &BOUNDS),
+        Err(Refusal::BadRequest)
+    );
+    // Granted: anything, for ever.
+    let mut framing = Framing::new(false);
+    scanned(&mut framing, asks.as_bytes());
+    framing.decide(true);
+    for bytes in [&b"GARBAGE\r\n"[..], asks.as_bytes(), &[0; 5000]] {
+        assert_eq!(framing.scan(bytes, &BOUNDS), Ok(bytes.len()));
+    }
+    framing.decide(false);
+    assert_eq!(framing.scan(b"\0", &BOUNDS), Ok(1), "there is no way back");
+}
+
+#[test]
+fn a_body_or_an_old_version_leaves_nothing_undecided() {
+    let get = "GET / HTTP/1.1\r\n\r\n";
+    passes(&format!(
+        "{}hello{get}",
+        with("Upgrade: x\r\nContent-Length: 5\r\n")
+    ));
+    passes(&format!(
+        "{}0\r\n\r\n{get}",
+        with("Transfer-Encoding: chunked\r\nUpgrade: x\r\n")
+    ));
+    passes(&format!("GET / HTTP/1.0\r\nUpgrade: x\r\n\r\n{get}"));
+    passes(&format!("{}{get}", with("X-Upgrade: x\r\nUpgrades: x\r\n")));
+    let empty = with("Upgrade: x\r\nContent-Length: 0\r\n");
+    assert_eq!(fed(&format!("{empty}{get}")), (empty.len(), None));
+}
+
 proptest! {
     /// What goes on is framed for hyper's parser as it is for us: the same head, the same body.
     #[test]

@@ -79,6 +79,7 @@ fn route(index: usize, config: &Config, body: Size, mistakes: &mut Mistakes<'_>)
             "name the methods that may come in `methods`, or write a size such as \"1KiB\"",
         );
     }
+    websocket_token(config, mistakes);
     let by_user = config
         .rate
         .as_ref()
@@ -103,12 +104,32 @@ fn route(index: usize, config: &Config, body: Size, mistakes: &mut Mistakes<'_>)
         },
         to,
         body: config.body.unwrap_or(body),
+        websocket: config.websocket,
+        websocket_token: config.websocket_token.clone(),
         rate: config.rate.clone(),
         hosts,
         path: path?,
         methods: config.methods.clone(),
         strip,
     })
+}
+
+fn websocket_token(config: &Config, mistakes: &mut Mistakes<'_>) {
+    if config.websocket_token.is_empty() {
+        return;
+    }
+    let gets = config.methods.is_empty() || config.methods.contains(&Method::GET);
+    let why = if config.deny || config.require == Require::None {
+        "the route reads no credential"
+    } else if !config.websocket {
+        "the route has `websocket = false`"
+    } else if !gets {
+        "a handshake is a GET, which `methods` leaves out"
+    } else {
+        return;
+    };
+    let message = format!("has no effect: {why}");
+    mistakes.tell("websocket_token", message, "take it out");
 }
 
 fn hosts(config: &Config, mistakes: &mut Mistakes<'_>) -> Vec<HostRule> {

@@ -7,6 +7,7 @@ use http::{HeaderValue, Method};
 
 use super::target::Target;
 use crate::auth::Policy;
+use crate::proxy::handshake::TokenPlace;
 use crate::proxy::path;
 use crate::rate::Rule;
 use crate::setting::Size;
@@ -22,6 +23,10 @@ pub struct Route {
     pub to: Option<Target>,
     /// The largest request body.
     pub body: Size,
+    /// Whether a WebSocket may pass.
+    pub websocket: bool,
+    /// Where in a handshake a token may stand beside header and cookie.
+    pub websocket_token: Vec<TokenPlace>,
     /// How often it may be asked.
     pub rate: Option<Rule>,
     pub(super) hosts: Vec<HostRule>,

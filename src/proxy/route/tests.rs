@@ -18,6 +18,8 @@ fn config(host: &[&str], path: &str, methods: &[Method]) -> Config {
         strip: String::new(),
         apps: Vec::new(),
         body: None,
+        websocket: true,
+        websocket_token: Vec::new(),
         rate: None,
     }
 }

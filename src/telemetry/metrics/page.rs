@@ -27,6 +27,7 @@ pub(super) struct Page {
     pub(super) connections: Crowd,
     pub(super) calls: BTreeMap<(&'static str, Said), Durations>,
     pub(super) dropped: u64,
+    pub(super) certificates: Vec<(String, u64)>,
 }
 
 impl Page {
@@ -164,6 +165,14 @@ impl Page {
             "Lines of the access log that were dropped, because nobody took them fast enough.",
         )?;
         family.encode_gauge(&self.dropped)?;
+        let mut family = pen.gauge(
+            "wxgate_certificate_expiry_timestamp_seconds",
+            "When a certificate that clients are shown expires, in seconds since 1970.",
+        )?;
+        for (file, expiry) in &self.certificates {
+            let labels = [("file", file.as_str())];
+            family.encode_family(&labels)?.encode_gauge(expiry)?;
+        }
         let mut family = pen.gauge("wxgate_build_info", "Always 1; the version that runs.")?;
         let labels = [("version", env!("CARGO_PKG_VERSION"))];
         family.encode_family(&labels)?.encode_gauge(&1_u64)

@@ -228,6 +228,11 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
+    /// What has come and was not asked for yet.
+    pub fn take_buffer(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buffer)
+    }
+
     /// Whether the gateway closes the connection, with nothing more to say.
     pub fn is_closed(&mut self) -> bool {
         !self.more()

@@ -143,6 +143,14 @@ fn what_is_set_at_a_start_is_named_and_stays() {
         let below = format!("{key}.");
         let is_it = |leaf: &String| leaf == key || leaf.starts_with(&below);
         assert!(leaves.iter().any(is_it), "{key} is no setting");
+        for page in ["docs/operations.md", "docs/operations.zh-CN.md"] {
+            let text = std::fs::read_to_string(page).unwrap();
+            let named = [format!("`{key}`"), format!("`[{key}]`")];
+            assert!(
+                named.iter().any(|name| text.contains(name)),
+                "{page}: {key}"
+            );
+        }
     }
 }
 
@@ -199,4 +207,27 @@ fn reloads_under_load_fail_no_request() {
         }
         stop.store(true, Ordering::Relaxed);
     });
+}
+
+#[test]
+fn limiters_whose_rules_stay_forget_nobody() {
+    let rate = |burst: u32| {
+        format!("[rate]\nlogin = {{ per = \"address\", limit = \"1/h\", burst = {burst} }}\n")
+    };
+    let mut bed = Bed::with(&rate(2), ROUTES);
+    let log_in = |bed: &Bed| {
+        let code = bed.mock.login_code("oAlice");
+        bed.call("login", "", &json!({ "code": code })).status
+    };
+    assert_eq!([log_in(&bed), log_in(&bed), log_in(&bed)], [200, 200, 429]);
+    bed.reload(
+        &format!(
+            "{}[endpoints]\nprefix = \"/wxgate\"\nexpose = [\"openid\"]\n",
+            rate(2)
+        ),
+        ROUTES,
+    );
+    assert_eq!(log_in(&bed), 429);
+    bed.reload(&rate(3), ROUTES);
+    assert_eq!(log_in(&bed), 200, "by the new rule");
 }

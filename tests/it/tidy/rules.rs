@@ -35,6 +35,7 @@ const PURE: &[&str] = &[
     "src/listener/networks",
     "src/listener/proxy_protocol",
     "src/proxy/client_address",
+    "src/proxy/handshake",
     "src/proxy/headers",
     "src/proxy/host",
     "src/proxy/limits",

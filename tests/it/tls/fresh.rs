@@ -141,6 +141,10 @@ fn a_reload_shows_other_files_or_changes_nothing() {
         |bed: &Bed| Secure::secure(bed.address(), &authority.client(), "gateway.test").shown();
     reload(&mut bed, &authority.section("next"));
     assert_eq!(shown(&bed), certificate(&authority, "next"));
+    // A config that says the same is a reason to look at the files, too: that is what SIGHUP comes to.
+    authority.sign("next", &["gateway.test"]);
+    reload(&mut bed, &authority.section("next"));
+    assert_eq!(shown(&bed), certificate(&authority, "next"));
     // Its files were good when the config was read, and are not when it is put into force.
     authority.sign("late", &["gateway.test"]);
     let top = authority.section("late");

@@ -123,26 +123,22 @@ fn curl_is_content() {
         String::from_utf8_lossy(&said).into_owned()
     };
     let url = "https://gateway.test/a";
-    assert_eq!(curl(&[url]), format!("1.1 200 1 {url}\n"));
+    // The best that both speak, and what else the client asks for.
+    assert_eq!(curl(&[url]), format!("2 200 1 {url}\n"));
     assert_eq!(
         bed.upstream.last().header("x-forwarded-proto"),
         Some("https")
     );
-    assert_eq!(
-        curl(&["--tls-max", "1.2", url]),
-        format!("1.1 200 1 {url}\n")
-    );
+    assert_eq!(curl(&["--http1.1", url]), format!("1.1 200 1 {url}\n"));
+    assert_eq!(curl(&["--tls-max", "1.2", url]), format!("2 200 1 {url}\n"));
     let twice = curl(&[url, "--output", "/dev/null", url]);
     assert_eq!(
         twice,
-        format!("1.1 200 1 {url}\n1.1 200 0 {url}\n"),
+        format!("2 200 1 {url}\n2 200 0 {url}\n"),
         "one connection for both"
     );
     let followed = curl(&["--location", "--data", "body", "http://gateway.test/b?c"]);
-    assert_eq!(
-        followed,
-        "1.1 200 1 https://gateway.test/b?c\n".replace("200 1", "200 2")
-    );
+    assert_eq!(followed, "2 200 2 https://gateway.test/b?c\n");
     let seen = bed.upstream.last();
     assert_eq!(
         (seen.line.as_str(), &*seen.body),

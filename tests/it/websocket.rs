@@ -1,0 +1,9 @@
+//! `WebSocket` through the gateway (R7): the handshake, the token, the frames, and how a tunnel ends.
+
+mod autobahn;
+mod handshake;
+mod leave;
+mod smuggling;
+mod token;
+mod tunnel;
+mod wire;
