@@ -37,17 +37,26 @@ packages:
 	command -v curl >/dev/null || missing="$$missing curl"; \
 	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
 	[ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$$missing ca-certificates"; \
-	[ -z "$$missing" ] && exit 0; \
+	lists=; [ -e $(TOOLS)/promtool ] || apt-cache show prometheus >/dev/null 2>&1 || lists=needed; \
+	[ -z "$$missing$$lists" ] && exit 0; \
 	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
 	$$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends $$missing
 
-tools: packages $(TOOLS)/python/done $(TOOLS)/node/done $(CLIENT_MODULES) $(DENY_BIN) ## what the tests need, put into .tools
+tools: packages $(TOOLS)/promtool $(TOOLS)/python/done $(TOOLS)/node/done $(CLIENT_MODULES) $(DENY_BIN) ## what the tests need, put into .tools
 
 # Unoptimised: built once and used for seconds.
 $(DENY_BIN):
 	CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 cargo install --quiet --locked --debug --no-default-features --version $(DENY) \
 	  --root $(TOOLS)/cargo-deny-$(DENY) --target-dir $(TOOLS)/build cargo-deny
 	rm -rf $(TOOLS)/build
+
+# Debian's, out of its package: that would start a server.
+$(TOOLS)/promtool: | packages
+	mkdir -p $(TOOLS)/prometheus
+	cd $(TOOLS)/prometheus && apt-get download -qq -o APT::Sandbox::User=root prometheus \
+	  && dpkg-deb --fsys-tarfile prometheus_*.deb | tar --extract ./usr/bin/promtool
+	mv $(TOOLS)/prometheus/usr/bin/promtool $@
+	rm -rf $(TOOLS)/prometheus
 
 $(TOOLS)/python/done: tests/upstreams/flask/requirements.txt tests/deploy/requirements.txt tests/http2/requirements.txt tests/websocket/requirements.txt
 	python3 -m venv --clear $(TOOLS)/python

@@ -1,4 +1,4 @@
-//! The operator's listener: probes.
+//! The operator's listener: probes and metrics.
 //!
 //! It is bound to loopback unless the operator says otherwise, and a page in a browser can reach
 //! loopback under any name: so the `Host` of a request must be loopback's or the listener's own (R27).
@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
 use crate::setting;
+use crate::telemetry::metrics::Metrics;
 
 setting::section! {
     /// `[admin]`: the operator's listener.
@@ -43,7 +44,7 @@ const CONNECTIONS: usize = 64;
 const RESPITE: Duration = Duration::from_millis(100);
 
 /// Binds the listener of `config` and serves it on `runtime` until that ends. `ready` says whether
-/// new requests are welcome; `warnings` are shown beside it. The address has the port that the system
+/// new requests are welcome; `warnings` are shown beside it, and `metrics` on a page of their own. The address has the port that the system
 /// chose; `None` where nothing is to be bound.
 ///
 /// # Errors
@@ -53,6 +54,7 @@ pub fn start(
     config: &Config,
     ready: watch::Receiver<bool>,
     warnings: Vec<String>,
+    metrics: Arc<Metrics>,
     runtime: &Handle,
 ) -> io::Result<Option<SocketAddr>> {
     let Some(address) = config.listen else {
@@ -75,6 +77,7 @@ pub fn start(
         address,
         ready,
         warnings,
+        metrics,
     });
     runtime.spawn(accept(listener, desk));
     Ok(Some(address))
@@ -86,6 +89,7 @@ struct Desk {
     address: SocketAddr,
     ready: watch::Receiver<bool>,
     warnings: Vec<String>,
+    metrics: Arc<Metrics>,
 }
 
 async fn accept(listener: tokio::net::TcpListener, desk: Arc<Desk>) {
@@ -123,11 +127,11 @@ impl Desk {
                 &serde_json::json!({ "error": "this Host is not the admin listener's" }),
             );
         }
-        let known = matches!(path, "/livez" | "/readyz");
+        let known = matches!(path, "/livez" | "/readyz" | "/metrics");
         if known && !matches!(*method, Method::GET | Method::HEAD) {
             let mut answer = json(
                 StatusCode::METHOD_NOT_ALLOWED,
-                &serde_json::json!({ "error": "a probe is a GET" }),
+                &serde_json::json!({ "error": "this is asked by GET" }),
             );
             let allow = HeaderValue::from_static("GET, HEAD");
             answer.headers_mut().insert(header::ALLOW, allow);
@@ -144,6 +148,12 @@ impl Desk {
                 };
                 let body = serde_json::json!({ "ready": ready, "warnings": self.warnings });
                 json(status, &body)
+            }
+            "/metrics" => {
+                let mut answer = Response::new(Full::new(Bytes::from(self.metrics.page())));
+                let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+                answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+                answer
             }
             _ => json(
                 StatusCode::NOT_FOUND,
@@ -210,6 +220,7 @@ mod tests {
         let desk = Desk {
             address: address.parse().unwrap(),
             ready,
+            metrics: Metrics::new(Vec::new()),
             warnings: vec!["the WeChat of this gateway is not Tencent's".to_owned()],
         };
         (desk, says)
@@ -231,7 +242,9 @@ mod tests {
         assert_eq!(status(&desk, &Method::GET, "/readyz", own), 200);
         assert_eq!(status(&desk, &Method::HEAD, "/readyz", own), 200);
         assert_eq!(status(&desk, &Method::POST, "/readyz", own), 405);
-        for path in ["/", "/livez/", "/metrics", "/page"] {
+        assert_eq!(status(&desk, &Method::GET, "/metrics", own), 200);
+        assert_eq!(status(&desk, &Method::POST, "/metrics", own), 405);
+        for path in ["/", "/livez/", "/metrics/", "/page"] {
             assert_eq!(status(&desk, &Method::GET, path, own), 404, "{path}");
         }
         says.send_replace(false);
@@ -287,7 +300,13 @@ mod tests {
             listen: Some(([127, 0, 0, 1], 0).into()),
         };
         let (_says, ready) = watch::channel(true);
-        let address = start(&config, ready, Vec::new(), &Handle::current());
+        let address = start(
+            &config,
+            ready,
+            Vec::new(),
+            Metrics::new(Vec::new()),
+            &Handle::current(),
+        );
         let address = address.unwrap().unwrap();
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
         let request =
@@ -304,6 +323,7 @@ mod tests {
                 },
                 watch::channel(true).1,
                 Vec::new(),
+                Metrics::new(Vec::new()),
                 &Handle::current()
             )
             .is_err()
@@ -313,6 +333,7 @@ mod tests {
                 &Config { listen: None },
                 watch::channel(true).1,
                 Vec::new(),
+                Metrics::new(Vec::new()),
                 &Handle::current()
             )
             .unwrap()

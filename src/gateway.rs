@@ -26,6 +26,7 @@ use tokio::sync::watch;
 
 use crate::auth::crypto;
 use crate::config::Config;
+use crate::error::Code;
 use crate::gateway::capacity::{most_connections, workers};
 use crate::gateway::clock::now;
 use crate::gateway::dispatch::Client;
@@ -36,6 +37,7 @@ use crate::proxy::route;
 use crate::session::Sessions;
 use crate::setting::ListenAddress;
 use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::metrics::Metrics;
 use crate::{admin, session, tls, wechat};
 
 /// How often expired sessions are looked for; each step is small.
@@ -100,8 +102,12 @@ impl Gateway {
         let inside = control.enter();
         let log = start_log(config)?;
         let entry = log.as_ref().map(AccessLog::entry);
+        let metrics = Metrics::new(Code::words());
+        if let Some(entry) = &entry {
+            metrics.watch(entry.clone());
+        }
         let front = Front::new(config)?;
-        let plans = Plans::start(config, control.handle(), entry, front.clone())?;
+        let plans = Plans::start(config, control.handle(), entry, &metrics, front.clone())?;
         let workers = workers(config);
         let mut bound = listener::bind(&doors(config), workers, config.accept, &mut handed)?;
         let redirect = config.tls.redirect.and_then(|_| bound.addresses.pop());
@@ -122,15 +128,18 @@ impl Gateway {
             &config.admin,
             readiness,
             config.warnings(),
+            Arc::clone(&metrics),
             control.handle(),
         )?;
         // After all that can fail: a snapshot is good for one start.
         plans.take_snapshot();
         control.spawn(sweep(plans.sessions()));
         if let Some(tls) = plans.tls() {
+            let shown = Arc::clone(&tls);
+            metrics.watch_certificates(move || expiries(&shown));
             control.spawn(tls.keep_fresh());
         }
-        let load = Arc::new(load(config, &plans).shared_by(workers));
+        let load = Arc::new(load(config, &plans).shared_by(workers).shown_in(metrics));
         let (alive, ended) = mpsc::channel();
         for (number, sockets) in bound.sockets.into_iter().enumerate() {
             let (share, draining, ready) = (load.share(number), draining.clone(), ready.clone());
@@ -262,6 +271,13 @@ fn work(
             }
         }
     })
+}
+
+/// Each certificate's file, and when it expires.
+fn expiries(tls: &tls::Server) -> Vec<(String, u64)> {
+    let certificates = tls.certificates().into_iter();
+    let told = certificates.map(|each| (each.path.display().to_string(), each.not_after));
+    told.collect()
 }
 
 /// The access log. Who a user is in it depends on `session.secret`, so that a restart changes no name.

@@ -18,7 +18,7 @@ mod websocket;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 
@@ -37,6 +37,7 @@ use crate::proxy::retry::Budget;
 use crate::proxy::route::{Miss, Route, Table};
 use crate::rate::{Exceeded, Limits};
 use crate::session::{self, Near, Session, Sessions};
+use crate::telemetry::metrics::Tally;
 use crate::upstream::{self, ServerId, Upstreams};
 
 /// Why a request was not forwarded, or has no answer.
@@ -146,6 +147,8 @@ pub struct Proxy {
     pub budget: Budget,
     /// This worker's deadlines.
     pub wheel: Wheel,
+    /// This worker's counts.
+    pub tally: Arc<Tally>,
 }
 
 impl Proxy {
@@ -341,10 +344,16 @@ impl Proxy {
         };
         trail.upstream = Some(link.address());
         let fault = request.body().fault();
+        let counts = self.tally.route(route.index);
+        counts.inspect(|counts| counts.sent(link.is_reused()));
         let keeps = link.is_reused() && request::may_be_repeated(&request);
+        let asked = Instant::now();
         match self.send(link, server, request, keeps).await {
-            Ok(answer) => Ok(answer),
-            Err(failure) => Box::pin(self.repeat(failure, fault, server, trail)).await,
+            Ok(answer) => {
+                counts.inspect(|counts| counts.answered(asked.elapsed()));
+                Ok(answer)
+            }
+            Err(failure) => Box::pin(self.repeat(failure, fault, server, route, trail)).await,
         }
     }
 
@@ -354,6 +363,7 @@ impl Proxy {
         failure: upstream::Failure<Outgoing>,
         fault: Option<Rc<Cell<Option<Fault>>>>,
         server: ServerId,
+        route: &Route,
         trail: &mut Trail,
     ) -> Result<Response<upstream::Answer<Outgoing>>, Error> {
         // A body that did not come whole is no fault of the upstream's.
@@ -373,11 +383,16 @@ impl Proxy {
         let Some(request) = again else {
             return Err(told(failure.error));
         };
+        let counts = self.tally.route(route.index);
+        counts.inspect(|counts| counts.retried());
         let link = self.upstreams.connect(server).await?;
         trail.upstream = Some(link.address());
-        self.send(link, server, request, false)
-            .await
-            .map_err(|failure| told(failure.error))
+        counts.inspect(|counts| counts.sent(false));
+        let asked = Instant::now();
+        let answer = self.send(link, server, request, false).await;
+        let answer = answer.map_err(|failure| told(failure.error))?;
+        counts.inspect(|counts| counts.answered(asked.elapsed()));
+        Ok(answer)
     }
 
     fn send(

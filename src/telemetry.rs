@@ -4,6 +4,7 @@
 //! and errors, because what they say in detail may hold what nobody should read.
 
 pub mod access_log;
+pub mod metrics;
 mod output;
 mod timestamp;
 

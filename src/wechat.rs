@@ -4,6 +4,7 @@ mod access_token;
 pub mod address;
 pub mod decrypt;
 pub mod errcode;
+mod report;
 mod restraint;
 mod transport;
 
@@ -14,11 +15,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
-use tracing::{debug, error, warn};
+use tracing::error;
 use zeroize::Zeroizing;
 
 use crate::auth::{AppId, OpenId, Phone, SessionKey, UnionId};
 use crate::setting::{self, Secret};
+use crate::telemetry::metrics::Calls;
 
 use access_token::{AccessToken, Fresh, Stock, Token};
 use errcode::{Api, Verdict};
@@ -77,6 +79,7 @@ struct Shared {
     transport: Transport,
     timeout: Duration,
     phone_openid: bool,
+    calls: Arc<Calls>,
     members: HashMap<AppId, Member>,
 }
 
@@ -97,8 +100,9 @@ enum Reply {
 
 impl Client {
     /// A client for `apps`. May be made outside of the runtime that will use it.
-    /// [`Error::Misconfigured`] if `config` cannot work; the log says why.
-    pub fn new(config: &Config, apps: &[App]) -> Result<Self, Error> {
+    /// [`Error::Misconfigured`] if `config` cannot work; the log says why. Every call is counted in
+    /// `calls`.
+    pub fn new(config: &Config, apps: &[App], calls: Arc<Calls>) -> Result<Self, Error> {
         let transport =
             Transport::new(&config.api, &config.proxy, config.timeout).map_err(|reason| {
                 error!(reason, "WeChat cannot be called");
@@ -114,6 +118,7 @@ impl Client {
             transport,
             timeout: config.timeout,
             phone_openid: config.phone_openid,
+            calls,
             members: apps
                 .iter()
                 .map(|app| (app.appid.clone(), member(app)))
@@ -306,7 +311,11 @@ impl Client {
         if let Some(error) = member.restraint.paused(api, Instant::now()) {
             return Err(error);
         }
-        let answer = self.0.transport.ask(request, deadline).await?;
+        let asked = Instant::now();
+        let answer = self.0.transport.ask(request, deadline).await;
+        let said = report::said(api, answer.as_ref().map(Answer::errcode));
+        self.0.calls.ended(api.name(), said, asked.elapsed());
+        let answer = answer?;
         let errcode = answer.errcode();
         let verdict = errcode::judge(api, errcode);
         let mut news = true;
@@ -317,7 +326,7 @@ impl Client {
             member.restraint.resume(api);
         }
         if news {
-            report(member, api, &answer, verdict);
+            report::tell(&member.appid, api, &answer, verdict);
         }
         match verdict {
             Verdict::Success => Ok(Reply::Answer(answer)),
@@ -355,31 +364,6 @@ fn senseless(member: &Member, request: &Request<'_>) -> Error {
     let (app, api) = (&member.appid, request.api.name());
     error!(%app, api, "WeChat's answer lacks what it should hold, or holds it malformed");
     Error::Failed
-}
-
-/// Tells the log what `WeChat` said. Its message is not quoted, only the request id in it.
-fn report(member: &Member, api: Api, answer: &Answer, verdict: Verdict) {
-    let (app, api, errcode) = (&member.appid, api.name(), answer.errcode());
-    let errmsg = answer.text("errmsg").unwrap_or_default();
-    let rid = errcode::request_id(errmsg).unwrap_or("-");
-    match verdict {
-        Verdict::Success => {}
-        Verdict::Operator { cure, .. } => {
-            let address = errcode::address(errmsg).map(tracing::field::display);
-            error!(%app, api, errcode, rid, address, cure, "WeChat refuses us");
-        }
-        Verdict::Refused(Error::Ours { .. }) => {
-            error!(%app, api, errcode, rid, "WeChat finds our call malformed");
-        }
-        Verdict::Busy
-        | Verdict::TokenRefused
-        | Verdict::Refused(Error::Failed | Error::RateLimited { .. }) => {
-            warn!(%app, api, errcode, rid, "WeChat did not do what was asked");
-        }
-        Verdict::StaleKey | Verdict::Refused(_) => {
-            debug!(%app, api, errcode, rid, "WeChat says no");
-        }
-    }
 }
 
 #[cfg(test)]

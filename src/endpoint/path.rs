@@ -34,6 +34,17 @@ impl Endpoint {
         ("health", Self::Health),
     ];
 
+    /// The name of each, in an order that stays.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().map(|(name, _)| name)
+    }
+
+    /// Its place among [`Self::names`].
+    pub fn place(self) -> usize {
+        let at = Self::ALL.iter().position(|(_, endpoint)| *endpoint == self);
+        at.unwrap_or_default()
+    }
+
     /// The endpoint at `path`, as it stands after the prefix.
     fn named(path: &str) -> Option<Self> {
         let name = path.strip_prefix('/')?;

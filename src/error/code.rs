@@ -83,6 +83,54 @@ pub(super) struct Row {
 }
 
 impl Code {
+    /// All of them, in their order.
+    pub const ALL: [Self; 33] = [
+        Self::BadRequest,
+        Self::DamagedData,
+        Self::PhoneCodeRejected,
+        Self::SessionMissing,
+        Self::SessionExpired,
+        Self::CodeRejected,
+        Self::CodeUsed,
+        Self::PhoneRequired,
+        Self::UserBlocked,
+        Self::RouteDenied,
+        Self::NoRoute,
+        Self::UnknownHost,
+        Self::MethodNotAllowed,
+        Self::BodyTooLarge,
+        Self::UriTooLong,
+        Self::NotJson,
+        Self::HeadTooLarge,
+        Self::RequestTimeout,
+        Self::SessionKeyStale,
+        Self::DataExpired,
+        Self::WrongApp,
+        Self::WrongSignature,
+        Self::RateLimited,
+        Self::Internal,
+        Self::Misconfigured,
+        Self::WechatFailed,
+        Self::UpstreamFailed,
+        Self::StoreUnavailable,
+        Self::NoUpstream,
+        Self::Overloaded,
+        Self::WechatTimeout,
+        Self::UpstreamTimeout,
+        Self::QuotaExhausted,
+    ];
+
+    /// Its place in [`Self::ALL`].
+    pub fn place(self) -> usize {
+        self as usize
+    }
+
+    /// The status and the word of each, in their order.
+    pub fn words() -> Vec<(u16, &'static str)> {
+        let words = Self::ALL.map(|code| (code.row().status.as_u16(), code.word()));
+        words.into()
+    }
+
     /// The row of the contract's table.
     pub(super) fn row(self) -> Row {
         let (status, word, action, title) = self.columns();
@@ -142,5 +190,21 @@ impl Code {
     /// Whether the request may have reached an upstream.
     pub(super) fn is_forwarded(self) -> bool {
         matches!(self, Self::UpstreamFailed | Self::UpstreamTimeout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_is_at_its_place() {
+        let rows = include_str!("code.rs")
+            .matches(concat!("=> ", "(S::"))
+            .count();
+        assert_eq!(Code::ALL.len(), rows);
+        for (at, code) in Code::ALL.into_iter().enumerate() {
+            assert_eq!(code.place(), at, "{code:?}");
+        }
     }
 }

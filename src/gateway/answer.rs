@@ -1,20 +1,21 @@
-//! What leaves the gateway: an answer of its own, or an upstream's on its way through; and the line
-//! in the access log, which is written when the answer has left.
+//! What leaves the gateway: an answer of its own, or an upstream's on its way through; and what is told of
+//! it, in the counts and in the access log, when it has left.
 
-use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::error::Code;
+use crate::gateway::site::{FIRST_OWN, Site};
 use crate::proxy::body::Returning;
 use crate::proxy::{Opening, Returned, Trail};
-use crate::telemetry::access_log::{Entry, Record};
+use crate::telemetry::access_log::Record;
+use crate::telemetry::metrics::Outcome;
 use crate::upstream::{self, Close, Passed};
 
 /// The status in the log of a request whose client hung up before there was an answer, as nginx has it.
@@ -48,21 +49,19 @@ impl Content {
         Self::Own((!bytes.is_empty()).then_some(bytes))
     }
 
-    /// The body as it leaves. A WebSocket's line is written at its end.
-    pub(super) fn leave(self, mut line: Option<Box<Line>>) -> Leaving {
+    /// The body as it leaves. A WebSocket is counted, and its line written, at its end.
+    pub(super) fn leave(self, mut visit: Visit) -> Leaving {
         let Self::Opening(opening) = self else {
             return Leaving {
                 content: self,
-                line,
+                visit: Some(visit),
             };
         };
-        if let Some(line) = &mut line {
-            line.passed = Some(opening.passed());
-        }
-        opening.begin(line);
+        visit.passed = Some(opening.passed());
+        opening.begin(visit);
         Leaving {
             content: Self::Own(None),
-            line: None,
+            visit: None,
         }
     }
 }
@@ -70,62 +69,76 @@ impl Content {
 /// The body of an answer, with what is still to be told of it.
 pub(super) struct Leaving {
     content: Content,
-    line: Option<Box<Line>>,
+    visit: Option<Visit>,
 }
 
-/// A line of the access log to be. It is put into the log when the answer has left, or never will.
-pub(super) struct Line {
-    /// Taken when it is put into the log.
-    record: Option<Record>,
-    received: Option<Rc<Cell<u64>>>,
+/// A request, or what never became one, until its answer has left or never will: then it is counted, and
+/// its line put into the access log.
+pub(super) struct Visit {
+    site: Rc<Site>,
+    started: Instant,
+    /// What became of it on its way.
+    pub(super) trail: Trail,
+    /// What was answered: the status, and the word of a refusal or failure.
+    pub(super) answered: Option<(StatusCode, Option<Code>)>,
     /// What passed a WebSocket.
     passed: Option<Rc<Passed>>,
-    started: Instant,
-    entry: Entry,
+    record: Option<Box<Record>>,
 }
 
-impl Line {
-    pub(super) fn new(record: Record, entry: Entry) -> Self {
+impl Visit {
+    /// Begins with what the head says, where there is a log.
+    pub(super) fn begin(site: &Rc<Site>, record: Option<Record>) -> Self {
         Self {
-            record: Some(record),
-            received: None,
-            passed: None,
+            site: Rc::clone(site),
             started: Instant::now(),
-            entry,
+            trail: Trail::default(),
+            answered: None,
+            passed: None,
+            record: record.map(Box::new),
         }
     }
 
-    /// Adds what became of the request.
-    pub(super) fn fill(&mut self, trail: Trail, status: StatusCode) {
-        self.received = trail.received;
-        if let Some(record) = &mut self.record {
-            record.status = status.as_u16();
-            record.route = trail.route;
-            record.upstream = trail.upstream;
-            record.code = trail.code;
-            record.forged = trail.forged;
-            record.openid = trail.openid.map(|openid| openid.header());
-            record.client = trail.client.unwrap_or(record.client);
-        }
+    fn count(&self, took: Duration) {
+        let tally = &self.site.proxy.tally;
+        let place = match (self.trail.route, self.trail.own) {
+            (Some(route), _) => tally.place(route),
+            (None, Some(own)) => own + FIRST_OWN,
+            (None, None) => 0,
+        };
+        let outcome = match self.answered {
+            None => Outcome::GONE,
+            Some((_, Some(code))) => Outcome::refused(code.place()),
+            Some((status, None)) => Outcome::answered(status.as_u16()),
+        };
+        tally.done(place, outcome, took);
     }
 }
 
-impl Drop for Line {
+impl Drop for Visit {
     fn drop(&mut self) {
-        let Some(mut record) = self.record.take() else {
+        let took = self.started.elapsed();
+        self.count(took);
+        let (Some(mut record), Some(entry)) = (self.record.take(), &self.site.log) else {
             return;
         };
-        if record.status == 0 {
-            record.status = CLIENT_GONE;
-        }
-        record.took = self.started.elapsed();
-        record.received = self.received.as_ref().map_or(0, |received| received.get());
+        let trail = std::mem::take(&mut self.trail);
+        let answered = self.answered;
+        record.status = answered.map_or(CLIENT_GONE, |(status, _)| status.as_u16());
+        record.code = answered.and_then(|(_, code)| code).map(Code::word);
+        record.took = took;
+        record.route = trail.route;
+        record.upstream = trail.upstream;
+        record.forged = trail.forged;
+        record.openid = trail.openid.map(|openid| openid.header());
+        record.client = trail.client.unwrap_or(record.client);
+        record.received = trail.received.map_or(0, |received| received.get());
         if let Some(passed) = &self.passed {
             record.received = passed.to_server.get();
             record.sent = passed.to_client.get();
             record.code = passed.closed.get().and_then(word);
         }
-        self.entry.put(record);
+        entry.put(*record);
     }
 }
 
@@ -148,8 +161,8 @@ impl Body for Leaving {
     ) -> Poll<Option<Result<Frame<Bytes>, upstream::Error>>> {
         let leaving = self.get_mut();
         let frame = ready!(Pin::new(&mut leaving.content).poll_frame(cx));
-        if let Some(line) = &mut leaving.line
-            && let Some(record) = &mut line.record
+        if let Some(visit) = &mut leaving.visit
+            && let Some(record) = &mut visit.record
             && let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {

@@ -6,8 +6,12 @@ use crate::auth::UnixSeconds;
 
 /// Seconds since 1970.
 pub(super) fn now() -> UnixSeconds {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
+    seconds(SystemTime::now())
+}
+
+/// `time` in seconds since 1970.
+pub(super) fn seconds(time: SystemTime) -> UnixSeconds {
+    time.duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs()
 }

@@ -7,9 +7,10 @@ use std::time::SystemTime;
 
 use http::{Request, Response, Version};
 
+use crate::auth::UnixSeconds;
 use crate::error::{self, Code, Problem};
-use crate::gateway::answer::{Content, Leaving, Line};
-use crate::gateway::clock::now;
+use crate::gateway::answer::{Content, Leaving, Visit};
+use crate::gateway::clock::seconds;
 use crate::gateway::guard;
 use crate::gateway::site::Site;
 use crate::gateway::way::{Scheme, Sign, Way};
@@ -60,30 +61,44 @@ impl Client {
 
 impl Site {
     /// The answer to what came in.
-    pub(super) async fn answer(&self, arrival: Arrival, client: &Client) -> Response<Leaving> {
+    pub(super) async fn answer(
+        self: &Rc<Self>,
+        arrival: Arrival,
+        client: &Client,
+    ) -> Response<Leaving> {
         let id = RequestId::new(&self.lots.draw());
-        let mut line = self.begin_line(&arrival, client, id);
-        let mut trail = Trail::default();
+        let at = SystemTime::now();
+        let mut visit = Visit::begin(self, self.begin_record(&arrival, client, id, at));
         let answer = match arrival {
             Arrival::Request(request) => {
-                match guard::unpanicking(self.handle(request, client, id, &mut trail)).await {
-                    Some(Ok(answer)) => answer,
-                    Some(Err(problem)) => refuse(&problem, id, &mut trail),
-                    None => refuse(&Problem::new(Code::Internal, PANICKED), id, &mut trail),
-                }
+                let work = self.handle(request, client, id, seconds(at), &mut visit.trail);
+                guard::unpanicking(work)
+                    .await
+                    .unwrap_or_else(|| Err(Problem::new(Code::Internal, PANICKED)))
             }
-            Arrival::Refusal(refusal) => refuse(&refusal.into(), id, &mut trail),
+            Arrival::Refusal(refusal) => Err(refusal.into()),
         };
-        if let Some(line) = &mut line {
-            line.fill(trail, answer.status());
-        }
-        answer.map(|content| content.leave(line))
+        let (answer, refusal) = match answer {
+            Ok(answer) => (answer, None),
+            Err(problem) => {
+                let answer = error::answer(&problem, id.as_str()).map(Content::own);
+                (answer, Some(problem.code()))
+            }
+        };
+        visit.answered = Some((answer.status(), refusal));
+        answer.map(|content| content.leave(visit))
     }
 
-    fn begin_line(&self, arrival: &Arrival, client: &Client, id: RequestId) -> Option<Box<Line>> {
-        let entry = self.log.as_ref()?.clone();
-        let (at, address) = (SystemTime::now(), client.peer.address());
-        let record = match arrival {
+    fn begin_record(
+        &self,
+        arrival: &Arrival,
+        client: &Client,
+        id: RequestId,
+        at: SystemTime,
+    ) -> Option<Record> {
+        self.log.as_ref()?;
+        let address = client.peer.address();
+        Some(match arrival {
             Arrival::Request(request) => Record::begin(
                 at,
                 address,
@@ -93,8 +108,7 @@ impl Site {
                 id.as_str(),
             ),
             Arrival::Refusal(_) => Record::without_head(at, address, id.as_str()),
-        };
-        Some(Box::new(Line::new(record, entry)))
+        })
     }
 
     async fn handle(
@@ -102,6 +116,7 @@ impl Site {
         mut request: Request<RequestBody>,
         client: &Client,
         id: RequestId,
+        now: UnixSeconds,
         trail: &mut Trail,
     ) -> Result<Response<Content>, Problem> {
         if client.door == Door::Redirect {
@@ -121,6 +136,7 @@ impl Site {
                 let host = host.as_ref().map_or("", Host::as_str);
                 let address = self.proxy.trust.address(&client.peer, request.headers());
                 trail.client = Some(address);
+                trail.own = Some(endpoint.place());
                 return Box::pin(self.answer_own(request, endpoint, host, address)).await;
             }
             Way::Routes(host, path) => (host, path),
@@ -132,7 +148,7 @@ impl Site {
             random: self.lots.draw(),
             host: &host,
             path: &path,
-            now: now(),
+            now,
         };
         let answer = self.proxy.serve(request, &context, trail).await;
         answer
@@ -147,9 +163,4 @@ fn problem(error: &proxy::Error, id: RequestId, trail: &Trail) -> Problem {
         tracing::warn!(request_id, route = trail.route, %error, "an upstream failed");
     }
     error.into()
-}
-
-fn refuse(problem: &Problem, id: RequestId, trail: &mut Trail) -> Response<Content> {
-    trail.code = Some(problem.code().word());
-    error::answer(problem, id.as_str()).map(Content::own)
 }

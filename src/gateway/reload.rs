@@ -24,6 +24,7 @@ use crate::proxy::client_address::Trust;
 use crate::rate;
 use crate::session::{Sessions, snapshot};
 use crate::telemetry::access_log;
+use crate::telemetry::metrics::Metrics;
 use crate::tls;
 
 /// How long a start or a reload waits for the names of upstreams. What is not known by then is looked up
@@ -78,6 +79,7 @@ pub(super) struct Plans {
     looking_up: JoinHandle<()>,
     control: Handle,
     log: Option<access_log::Entry>,
+    metrics: Arc<Metrics>,
     front: Option<Arc<Front>>,
 }
 
@@ -87,10 +89,11 @@ impl Plans {
         config: &Config,
         control: &Handle,
         log: Option<access_log::Entry>,
+        metrics: &Arc<Metrics>,
         front: Option<Arc<Front>>,
     ) -> Result<Self, Error> {
         try_out_snapshot(config)?;
-        let plan = Plan::new(config, control, log.clone(), front.clone(), None)?;
+        let plan = Plan::new(config, control, log.clone(), metrics, front.clone(), None)?;
         let plan = Arc::new(plan);
         look_up(&plan, control);
         control.spawn(forget(Arc::downgrade(&plan.rates)));
@@ -108,6 +111,7 @@ impl Plans {
             control: control.clone(),
             plan,
             log,
+            metrics: Arc::clone(metrics),
             front,
         })
     }
@@ -188,6 +192,7 @@ impl Plans {
             &next,
             &self.control,
             self.log.clone(),
+            &self.metrics,
             self.front.clone(),
             Some(before),
         )?;

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use crate::auth::Carrier;
 use crate::config::Config;
 use crate::deadline::Wheel;
-use crate::endpoint::Endpoints;
+use crate::endpoint::{Endpoint, Endpoints};
 use crate::gateway::Error;
 use crate::gateway::capacity::workers;
 use crate::gateway::clock::now;
@@ -25,6 +25,7 @@ use crate::proxy::{Bearing, Proxy};
 use crate::session::Sessions;
 use crate::setting::Setting as _;
 use crate::telemetry::access_log;
+use crate::telemetry::metrics::{Metrics, Place, Sheet};
 use crate::upstream::{Patience, ServerId, Servers, Upstreams};
 use crate::{rate, wechat};
 
@@ -34,6 +35,10 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// The most idle connections to one server, over all workers. Fewer than there are requests at once
 /// would mean a new connection for many of them; those that are not needed end after 15 seconds.
 const IDLE_PER_SERVER: usize = 256;
+
+/// Where our own endpoints begin among the places that requests are counted by: after the one for what
+/// never got so far.
+pub(super) const FIRST_OWN: usize = 1;
 
 /// What all workers share.
 pub(super) struct Plan {
@@ -55,6 +60,7 @@ pub(super) struct Plan {
     control: Handle,
     workers: usize,
     log: Option<access_log::Entry>,
+    sheet: Arc<Sheet>,
 }
 
 /// One worker's part of a plan: it answers the requests of its connections.
@@ -103,6 +109,7 @@ impl Plan {
         config: &Config,
         control: &Handle,
         log: Option<access_log::Entry>,
+        metrics: &Metrics,
         front: Option<Arc<Front>>,
         before: Option<Before<'_>>,
     ) -> Result<Self, Error> {
@@ -112,7 +119,7 @@ impl Plan {
         };
         let wechat = match before.filter(|before| before.has_same_wechat(config)) {
             Some(before) => before.plan.wechat.clone(),
-            None => wechat::Client::new(&config.wechat, &config.app)?,
+            None => wechat::Client::new(&config.wechat, &config.app, metrics.calls())?,
         };
         let table = Table::build(&config.route, config.limits.body).map_err(Error::Routes)?;
         let mut servers = Servers::default();
@@ -163,9 +170,10 @@ impl Plan {
             wechat,
             servers: Arc::new(servers),
             rates,
+            sheet: sheet(config, &table, metrics),
+            table: Arc::new(table),
             endpoints: Arc::new(endpoints),
             crossing: Crossing::new(config),
-            table: Arc::new(table),
             leads,
             rules: Arc::new(rules),
             carrier,
@@ -207,6 +215,7 @@ impl Plan {
             limits: Arc::clone(&self.rates),
             budget: Budget::new(),
             wheel: wheel.clone(),
+            tally: self.sheet.tally(),
         };
         Rc::new(Site {
             number: self.number,
@@ -219,6 +228,20 @@ impl Plan {
             control: self.control.clone(),
         })
     }
+}
+
+/// The places that requests are counted by.
+fn sheet(config: &Config, table: &Table, metrics: &Metrics) -> Arc<Sheet> {
+    let place = |route, upstream| Place { route, upstream };
+    let prefix = &config.endpoints.prefix;
+    let own = Endpoint::names().map(|name| place(format!("{prefix}/{name}"), String::new()));
+    let nowhere = std::iter::once(place(String::new(), String::new()));
+    let routes = table.routes().iter().map(|route| {
+        let upstream = route.to.as_ref();
+        let upstream = upstream.map(|target| format!("{}:{}", target.host(), target.port()));
+        place(route.name(), upstream.unwrap_or_default())
+    });
+    metrics.sheet(nowhere.chain(own).collect(), routes.collect())
 }
 
 async fn sweep<B>(upstreams: std::rc::Weak<Upstreams<B>>)

@@ -41,6 +41,7 @@ use crate::listener::parking::Wait;
 use crate::listener::stream::Stream;
 use crate::listener::turns::Turns;
 use crate::listener::{Arrival, Refusal, Timeouts, closing, parking};
+use crate::telemetry::metrics::Connections;
 
 /// What all connections of one worker share.
 pub(super) struct Worker {
@@ -53,6 +54,7 @@ pub(super) struct Worker {
     pub(super) draining: Cell<bool>,
     pub(super) bounds: Rc<Bounds>,
     pub(super) desk: Desk,
+    pub(super) connections: Arc<Connections>,
     pub(super) tls: Option<Arc<ServerConfig>>,
     /// Whose connections begin with a header of the PROXY protocol.
     pub(super) heralds: Networks,
@@ -90,7 +92,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let handler = Rc::new(handler);
-    let state = State::new(&worker.wheel, &worker.timeouts);
+    let state = State::new(&worker.wheel, &worker.timeouts, &worker.connections);
     let mut io = Io::new(stream, Rc::clone(&state), &worker);
     // What an idle connection costs is, for the most part, the size of this future.
     async move {

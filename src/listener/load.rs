@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::auth::Origin;
 use crate::listener::Refusal;
+use crate::telemetry::metrics::{Connections, Metrics};
 
 /// Connections beyond the limit that are told so at once, at least.
 const TOLD: usize = 64;
@@ -25,6 +26,7 @@ pub struct Load {
     connections: AtomicUsize,
     most: usize,
     crowds: Option<Crowds>,
+    metrics: Option<Arc<Metrics>>,
     /// How many each worker has.
     shares: Box<[AtomicUsize]>,
 }
@@ -34,6 +36,7 @@ pub struct Load {
 pub struct Share {
     load: Arc<Load>,
     worker: usize,
+    connections: Arc<Connections>,
 }
 
 /// How many connections each address has.
@@ -52,6 +55,7 @@ impl Load {
             connections: AtomicUsize::new(0),
             most,
             crowds: None,
+            metrics: None,
             shares: Box::new([AtomicUsize::new(0)]),
         }
     }
@@ -65,9 +69,11 @@ impl Load {
 
     /// The part of the worker with this number, from 0.
     pub fn share(self: &Arc<Self>, worker: usize) -> Arc<Share> {
+        let metrics = self.metrics.as_ref();
         Arc::new(Share {
             load: Arc::clone(self),
             worker,
+            connections: metrics.map_or_else(Arc::default, |metrics| metrics.connections()),
         })
     }
 
@@ -87,6 +93,15 @@ impl Load {
         });
         Self { crowds, ..self }
     }
+
+    /// Shows in `metrics` what connections do.
+    #[must_use]
+    pub fn shown_in(self, metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics: Some(metrics),
+            ..self
+        }
+    }
 }
 
 impl Share {
@@ -102,7 +117,17 @@ impl Share {
             share: Arc::clone(self),
             origin: None,
         };
-        (welcome(before, load.most, told, Refusal::Overloaded), place)
+        let welcome = welcome(before, load.most, told, Refusal::Overloaded);
+        self.connections.accept();
+        if welcome != Welcome::In {
+            self.connections.refuse();
+        }
+        (welcome, place)
+    }
+
+    /// What the worker's connections are counted by.
+    pub(super) fn connections(&self) -> &Arc<Connections> {
+        &self.connections
     }
 
     /// The number of the worker.
@@ -199,7 +224,11 @@ impl Place {
         let before = *count;
         *count += 1;
         self.origin = Some(origin);
-        welcome(before, crowds.most, TOLD_OF_ONE, Refusal::Crowded)
+        let welcome = welcome(before, crowds.most, TOLD_OF_ONE, Refusal::Crowded);
+        if welcome != Welcome::In {
+            self.share.connections.refuse_one_of_many();
+        }
+        welcome
     }
 }
 

@@ -25,6 +25,7 @@ use crate::listener::queue::Queue;
 use crate::listener::stream::Stream;
 use crate::listener::turns::Turns;
 use crate::listener::{Arrival, Door, Limits, Peer, Refusal, Settings, Socket, closing, greeting};
+use crate::telemetry::metrics::Connections;
 
 /// The most bytes that hyper keeps of one direction of a connection. What a stalled peer costs us is
 /// bounded by it.
@@ -62,7 +63,8 @@ where
     runtime.block_on(async move {
         let wheel = Wheel::default();
         let (desk, turns) = (Rc::default(), Rc::new(Turns::begin()));
-        let renewed = |settings: &Settings| worker(settings, &wheel, &desk, &turns);
+        let renewed =
+            |settings: &Settings| worker(settings, &wheel, &desk, &turns, share.connections());
         let first = renewed(&settings.borrow_and_update());
         let mut shifts = vec![Rc::downgrade(&first)];
         let shift = Rc::new(RefCell::new(first));
@@ -103,7 +105,13 @@ where
 }
 
 /// What the connections that come from now on share. Those that are there keep what they came with.
-fn worker(settings: &Settings, wheel: &Wheel, desk: &Desk, turns: &Rc<Turns>) -> Rc<Worker> {
+fn worker(
+    settings: &Settings,
+    wheel: &Wheel,
+    desk: &Desk,
+    turns: &Rc<Turns>,
+    connections: &Arc<Connections>,
+) -> Rc<Worker> {
     Rc::new(Worker {
         wheel: wheel.clone(),
         timeouts: Rc::new(settings.timeouts.clone()),
@@ -116,6 +124,7 @@ fn worker(settings: &Settings, wheel: &Wheel, desk: &Desk, turns: &Rc<Turns>) ->
         tls: settings.tls.clone(),
         heralds: settings.heralds.clone(),
         turns: Rc::clone(turns),
+        connections: Arc::clone(connections),
     })
 }
 
@@ -220,7 +229,7 @@ async fn tell<S, F, B>(
     B: Body<Data = Bytes> + Unpin,
 {
     let _place = place;
-    let state = State::new(&worker.wheel, &worker.timeouts);
+    let state = State::new(&worker.wheel, &worker.timeouts, &worker.connections);
     let io = Io::new(stream, Rc::clone(&state), &worker);
     let answer = handler(Arrival::Refusal(refusal)).await;
     closing::refuse(io, &state, answer).await;

@@ -15,6 +15,8 @@ use crate::session::Remembered;
 pub struct Trail {
     /// The route's place in the config.
     pub route: Option<usize>,
+    /// Which endpoint of ours was called instead, by its place among all.
+    pub own: Option<usize>,
     /// Who called, if anybody known.
     pub openid: Option<OpenId>,
     /// Whose request it is, where a proxy that we trust says more than the connection does.
@@ -25,8 +27,6 @@ pub struct Trail {
     pub received: Option<Rc<Cell<u64>>>,
     /// Whether the client sent headers that only we write.
     pub forged: bool,
-    /// The word of a refusal or failure.
-    pub code: Option<&'static str>,
 }
 
 /// What is known of a request beside its lines.

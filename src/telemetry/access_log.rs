@@ -94,6 +94,7 @@ impl AccessLog {
             output,
             page: Vec::with_capacity(CHUNK),
             told: None,
+            told_of: 0,
             failed: false,
         };
         let (alive, ended) = mpsc::channel();
@@ -143,7 +144,7 @@ impl Entry {
         }
     }
 
-    /// Records dropped since the log was started and not told of yet.
+    /// Records dropped since the log was started.
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Ordering::Relaxed)
     }
@@ -164,6 +165,8 @@ struct Writer<W> {
     output: W,
     page: Vec<u8>,
     told: Option<Instant>,
+    /// Dropped records that were told of.
+    told_of: u64,
     failed: bool,
 }
 
@@ -228,7 +231,9 @@ impl<W: Write> Writer<W> {
     }
 
     fn tell_of_dropped(&mut self, closing: bool) {
-        if self.shared.dropped.load(Ordering::Relaxed) == 0 {
+        let all = self.shared.dropped.load(Ordering::Relaxed);
+        let dropped = all - self.told_of;
+        if dropped == 0 {
             return;
         }
         let soon = self.told.is_some_and(|told| told.elapsed() < COMPLAINT);
@@ -236,7 +241,7 @@ impl<W: Write> Writer<W> {
             return;
         }
         self.told = Some(Instant::now());
-        let dropped = self.shared.dropped.swap(0, Ordering::Relaxed);
+        self.told_of = all;
         tracing::warn!(
             dropped,
             "access lines were dropped: the log is slower than the traffic"

@@ -12,6 +12,7 @@ const PAGES: &[&str] = &[
     "client/README.md",
     "client/README.zh-CN.md",
     "docs/architecture.md",
+    "docs/metrics.md",
     "docs/mock.md",
     "docs/operations.md",
     "docs/operations.zh-CN.md",

@@ -268,21 +268,23 @@ fn lines_that_nobody_takes_are_dropped_counted_and_hold_nobody_up() {
         }
     }
     stage.process.output.go_on();
-    let error = stage.process.error.clone();
-    let (_, said) = stage.process.end();
-    let written = said
-        .lines()
-        .filter(|line| line.contains("/nowhere/"))
-        .count();
-    let told: u64 = error
-        .text()
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter_map(|line| line["dropped"].as_u64())
-        .sum();
-    assert!(
-        told > 0,
-        "{written} of {sent} lines, and nothing is said of the others"
-    );
-    assert_eq!(written + usize::try_from(told).unwrap(), sent);
+    let (output, error) = (stage.process.output.clone(), stage.process.error.clone());
+    let written = || {
+        let text = output.text();
+        text.lines()
+            .filter(|line| line.contains("/nowhere/"))
+            .count()
+    };
+    let told = || -> u64 {
+        let text = error.text();
+        text.lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter_map(|line| line["dropped"].as_u64())
+            .sum()
+    };
+    let all = || written() + usize::try_from(told()).unwrap();
+    until("each line is written or told of", || all() >= sent);
+    stage.process.end();
+    assert!(told() > 0, "{} of {sent} lines were written", written());
+    assert_eq!(all(), sent);
 }

@@ -26,6 +26,7 @@ mod journey;
 mod keep_alive;
 mod logging;
 mod memory;
+mod metrics;
 mod operation;
 mod output;
 mod phone_code;

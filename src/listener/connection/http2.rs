@@ -29,6 +29,7 @@ use crate::listener::connection::io::Io;
 use crate::listener::connection::state::State;
 use crate::listener::flood::Flood;
 use crate::listener::{Arrival, Limits, Timeouts};
+use crate::telemetry::metrics::Doing;
 
 /// What a stream may send us before we read it, and what all streams of a connection may.
 const STREAM_WINDOW: u32 = 256 << 10;
@@ -82,6 +83,7 @@ where
     io.count_frames(&streams.flood);
     // To the connection's state all of this is one exchange: it has no heads to wait for.
     state.begin(true);
+    state.does(Doing::Multiplexing);
     let service = service_fn({
         let (streams, wheel) = (Rc::clone(&streams), worker.wheel.clone());
         move |request: Request<Incoming>| {

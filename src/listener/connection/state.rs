@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Version;
@@ -9,6 +10,7 @@ use http::Version;
 use crate::deadline::{Timer, Wheel};
 use crate::listener::connection::switch::Successor;
 use crate::listener::{Refusal, Timeouts};
+use crate::telemetry::metrics::{Connections, Doing};
 
 /// How long a connection stays with hyper after an exchange before it is parked: a busy client's
 /// next request comes within it, and then parking has cost nothing.
@@ -25,9 +27,23 @@ pub(in crate::listener) enum Phase {
     Exchange,
 }
 
+impl Phase {
+    /// How it is counted.
+    fn doing(self) -> Doing {
+        match self {
+            Self::Idle => Doing::Idle,
+            Self::Head => Doing::Reading,
+            Self::Exchange => Doing::Answering,
+        }
+    }
+}
+
 /// What the bytes, the bodies and the driver of one connection tell each other.
 pub(in crate::listener) struct State {
     phase: Cell<Phase>,
+    /// What it is counted as.
+    doing: Cell<Doing>,
+    connections: Arc<Connections>,
     /// Something was written, or is about to be, after the last completed flush.
     unflushed: Cell<bool>,
     /// The request's body was read to its end.
@@ -63,9 +79,16 @@ enum Upgrade {
 }
 
 impl State {
-    pub(in crate::listener) fn new(wheel: &Wheel, timeouts: &Rc<Timeouts>) -> Rc<Self> {
+    pub(in crate::listener) fn new(
+        wheel: &Wheel,
+        timeouts: &Rc<Timeouts>,
+        connections: &Arc<Connections>,
+    ) -> Rc<Self> {
+        connections.begin(Doing::Idle);
         Rc::new(Self {
             phase: Cell::new(Phase::Idle),
+            doing: Cell::new(Doing::Idle),
+            connections: Arc::clone(connections),
             unflushed: Cell::new(false),
             read_whole: Cell::new(true),
             ends_by_closing: Cell::new(false),
@@ -91,6 +114,16 @@ impl State {
 
     pub(in crate::listener) fn timeouts(&self) -> &Timeouts {
         &self.timeouts
+    }
+
+    fn turn(&self, phase: Phase) {
+        self.phase.set(phase);
+        self.does(phase.doing());
+    }
+
+    /// Counts the connection as one that does `this`.
+    pub(in crate::listener) fn does(&self, this: Doing) {
+        self.connections.turn(self.doing.replace(this), this);
     }
 
     pub(in crate::listener) fn phase(&self) -> Phase {
@@ -222,7 +255,7 @@ impl State {
     /// Bytes have come from the peer.
     pub(in crate::listener) fn heard(&self) {
         if self.phase.get() == Phase::Idle {
-            self.phase.set(Phase::Head);
+            self.turn(Phase::Head);
             if !self.stuck.get() {
                 self.timer.set(self.timeouts.header);
             }
@@ -247,7 +280,7 @@ impl State {
 
     /// A whole head has come; its body has, too, if `bodiless`.
     pub(in crate::listener) fn begin(&self, bodiless: bool) {
-        self.phase.set(Phase::Exchange);
+        self.turn(Phase::Exchange);
         self.read_whole.set(bodiless);
         if !self.stuck.get() {
             self.timer.clear();
@@ -261,11 +294,17 @@ impl State {
         } else {
             (Phase::Idle, LULL)
         };
-        self.phase.set(phase);
+        self.turn(phase);
         self.unflushed.set(true);
         if !self.stuck.get() {
             self.timer.set(deadline);
         }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.connections.end(self.doing.get());
     }
 }
 
@@ -287,6 +326,7 @@ mod tests {
                 stream: STREAM,
                 ..Timeouts::default()
             }),
+            &Arc::default(),
         )
     }
 

@@ -130,6 +130,21 @@ impl Route {
         }
     }
 
+    /// A name that no other route has: methods, the first host and the path, as far as they are given.
+    pub fn name(&self) -> String {
+        let methods: Vec<_> = self.methods.iter().map(Method::as_str).collect();
+        let mut name = methods.join(",");
+        if !name.is_empty() {
+            name.push(' ');
+        }
+        match self.hosts.first() {
+            Some(HostRule::Named(host)) => name.push_str(host),
+            Some(HostRule::Wildcard(suffix)) => name.extend(["*.", suffix]),
+            Some(HostRule::Any) | None => {}
+        }
+        name + self.path()
+    }
+
     /// The path that is forwarded for the normal path `path` of this route: `strip` taken off, the
     /// path of `to` put first. It is normal again, and borrowed where nothing is put first.
     pub fn forward_path<'a>(&self, path: &'a str) -> Cow<'a, str> {

@@ -1,5 +1,6 @@
 //! Logins, and what holds for every call.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -136,7 +137,7 @@ async fn a_host_that_cannot_be_reached_is_passed_over() {
     assert_eq!(good.asked().len(), 3);
 
     config.api = vec![nowhere().await, nowhere().await];
-    let lost = Client::new(&config, &[app()]).unwrap();
+    let lost = Client::new(&config, &[app()], Arc::default()).unwrap();
     assert_eq!(login(&lost).await.unwrap_err(), Error::Failed);
 }
 
@@ -232,6 +233,9 @@ fn a_config_that_cannot_work_is_refused() {
             proxy: proxy.to_owned(),
             ..Config::default()
         };
-        assert_eq!(Client::new(&config, &[]).unwrap_err(), Error::Misconfigured);
+        assert_eq!(
+            Client::new(&config, &[], Arc::default()).unwrap_err(),
+            Error::Misconfigured
+        );
     }
 }

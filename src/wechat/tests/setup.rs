@@ -1,5 +1,6 @@
 //! A gateway of one app, and what it is told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::server::Server;
@@ -40,7 +41,7 @@ pub(super) fn app() -> App {
 }
 
 pub(super) fn client(config: &Config) -> Client {
-    Client::new(config, &[app()]).unwrap()
+    Client::new(config, &[app()], Arc::default()).unwrap()
 }
 
 pub(super) async fn login(client: &Client) -> Result<SignIn, Error> {

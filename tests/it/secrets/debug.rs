@@ -135,7 +135,7 @@ async fn what_a_request_carries_is_not_shown() {
     discreet(&record);
 
     let config = config("http://127.0.0.1:1", "http://127.0.0.1:1", "", ROUTES);
-    let client = wechat::Client::new(&config.wechat, &config.app).unwrap();
+    let client = wechat::Client::new(&config.wechat, &config.app, Arc::default()).unwrap();
     discreet(&client);
     let apps = vec![person().appid];
     let settings = endpoint::Config::default();
