@@ -95,10 +95,10 @@ def continued(title, parts, code=CALM, first=b""):
 
 continued("empty CONTINUATION for ever (CVE-2024-27316)", frame(CONTINUATION, 0, 1) * 5000)
 continued("CONTINUATION of one field each", frame(CONTINUATION, 0, 1, literal("x", "y")) * 5000)
-continued("CONTINUATION of 16 KiB each", frame(CONTINUATION, 0, 1, literal("x", "y" * 16_370)) * 200)
+continued("CONTINUATION of 16 KiB each", frame(CONTINUATION, 0, 1, literal("x", "y" * 16_370)) * 3000)
 continued("CONTINUATION of one byte each", b"".join(
     frame(CONTINUATION, 0, 1, bytes([byte])) for byte in literal("x", "y" * 5000)))
-continued("a string that never ends", frame(CONTINUATION, 0, 1, b"y" * 16_384) * 200, first=b"\0\1x\xff\xff\xff\x7f")
+continued("a string that never ends", frame(CONTINUATION, 0, 1, b"y" * 16_384) * 3000, first=b"\0\1x\xff\xff\xff\x7f")
 continued("CONTINUATION of fields that are kept", frame(CONTINUATION, 0, 1, literal("x", "y" * 4000, 0x40) * 4) * 200)
 
 
@@ -185,7 +185,7 @@ goaway_abuse("no identifier left", b"".join(
     for stream in (2**31 - 1, 3)), "PROTOCOL_ERROR")
 
 
-@abuse("goaway", "a GOAWAY, and requests without end after it")
+@abuse("waits", "a GOAWAY, and requests without end after it")
 def _(bed, path):
     with Wire(bed.address) as wire:
         wire.send(wire.request(1, path="/hold/goaway"), goaway(0))

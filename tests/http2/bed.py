@@ -76,6 +76,7 @@ class Service:
             daemon_threads, allow_reuse_address, request_queue_size = True, True, 512
 
         self.server = Server(("127.0.0.1", 0), Handler)
+        self.address = self.server.server_address
         self.url = "http://127.0.0.1:%d" % self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -83,7 +84,11 @@ class Service:
         line = stream.readline()
         if not line.endswith(b"\n"):
             return False
-        method, target, _ = line.decode("latin-1").split(" ")
+        parts = line.decode("latin-1").split(" ")
+        if len(parts) != 3:
+            self.wrong.append(f"a request line that is none: {line!r}")
+            return False
+        method, target, _ = parts
         lines = self.lines(stream)
         path = target.split("?")[0]
         seen = {"method": method, "target": target, "lines": lines, "body": b"", "trailers": []}
@@ -94,7 +99,8 @@ class Service:
         with self.lock:
             self.requests += 1
             self.begun.setdefault(path, []).append(seen)
-        self.check(seen)
+        if not self.check(seen):
+            return False
         names = [name.lower() for name, _ in lines]
         if "transfer-encoding" in names:
             chunks = []
@@ -172,7 +178,7 @@ class Service:
         return data
 
     def check(self, seen):
-        """What no service may ever hear."""
+        """What no service may ever hear; `False` where nobody could read on."""
         names = [name.lower() for name, _ in seen["lines"]]
         faults = []
         if names.count("host") != 1:
@@ -187,12 +193,19 @@ class Service:
             faults.append("identity in trailers")
         if any(set(name) - set("abcdefghijklmnopqrstuvwxyz0123456789-") for name in names):
             faults.append("an odd name")
-        if any(not 33 <= ord(c) < 127 for c in seen["target"]) or "#" in seen["target"]:
+        target = seen["target"].lower()
+        if any(not 33 <= ord(c) < 127 for c in target) or any(odd in target for odd in ["#", "//", "%2e", "%2f", "\\"]):
             faults.append("an odd target")
+        if any(name == "content-length" and not re.fullmatch("[0-9]+", value, re.ASCII)
+               for name, value in zip(names, (value for _, value in seen["lines"]))):
+            faults.append("an odd length")
+        if seen["method"] in ("CONNECT", "TRACE"):
+            faults.append("a method that is not forwarded")
         if names.count("cookie") > 1:
             faults.append("two cookie lines")
         with self.lock:
             self.wrong += [f"{fault}: {seen['target']} {seen['lines']} {seen['trailers']}" for fault in faults]
+        return "an odd length" not in faults
 
     def count(self, path, whole=True):
         with self.lock:
