@@ -22,6 +22,7 @@ deny = true
 connections = 9000
 [timeouts]
 header = "4s"
+idle = "10m"
 [log]
 access = false
 [admin]
