@@ -131,6 +131,8 @@ mod tests {
     /// Opens a connection; the worker that has it.
     fn open(address: SocketAddr) -> (TcpStream, String) {
         let mut stream = TcpStream::connect(address).unwrap();
+        let patience = Some(Duration::from_secs(20));
+        stream.set_read_timeout(patience).unwrap();
         stream
             .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             .unwrap();
