@@ -1,10 +1,4 @@
 //! HTTP/1: framing, lines, names, hosts, targets, and who one says one is.
-//!
-//! Each group was seen to fail with its rule switched off:
-//!
-//! | group | off | what then failed |
-//! |---|---|---|
-//! TABLE
 
 use super::{Case, FORGED, HIDDEN, play};
 
