@@ -12,6 +12,7 @@ mod names;
 mod route;
 mod source;
 mod syntax;
+mod upstream;
 mod variables;
 
 pub use diagnostic::Report;
@@ -45,13 +46,15 @@ setting::section! {
         identity: proxy::headers::Names = proxy::headers::Names::default(),
         /// `[[route]]`
         route: Vec<proxy::route::Config> = Vec::new(),
+        /// `[[upstream]]`
+        upstream: Vec<crate::upstream::Config> = Vec::new(),
         /// `[admin]`
         admin: admin::Config = admin::Config::default(),
         /// `[log]`
         log: telemetry::Config = telemetry::Config::default(),
     }
     later {
-        "accept": "listeners shared by the workers", "tls": "TLS", "upstream": "groups of upstream servers", "rate": "rate limits",
+        "accept": "listeners shared by the workers", "tls": "TLS", "rate": "rate limits",
     }
 }
 
@@ -124,6 +127,7 @@ impl Config {
         apps::apps(&mut checks, &self.app);
         names::check(&mut checks, &self.identity, &self.session, &self.limits);
         route::check(&mut checks, &self.route, &self.app, &self.endpoints);
-        bounds::circles(&mut checks, &self.route, &self.listen);
+        upstream::check(&mut checks, &self.upstream, &self.route);
+        upstream::circles(&mut checks, &self.upstream, &self.route, &self.listen);
     }
 }

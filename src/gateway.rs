@@ -99,8 +99,7 @@ impl Gateway {
         )?;
         let sessions = plan.sessions.clone();
         control.spawn(sweep(sessions.clone()));
-        let servers = Arc::clone(&plan.servers);
-        control.spawn(async move { servers.keep_looking_up().await });
+        control.spawn(plan.groups.tend());
         let load = Arc::new(Load::new(most_connections(config)));
         let workers = bound
             .sockets
@@ -211,9 +210,9 @@ fn start_log(config: &Config) -> Result<Option<AccessLog>, Error> {
 
 fn first_look_up(plan: &Plan, control: &Runtime) {
     let (done, wait) = mpsc::channel();
-    let servers = Arc::clone(&plan.servers);
+    let groups = Arc::clone(&plan.groups);
     control.spawn(async move {
-        servers.look_up().await;
+        groups.look_up().await;
         // Nobody waits any more where this came too late.
         let _ = done.send(());
     });

@@ -32,7 +32,7 @@ use crate::proxy::headers::{Forwarded, Rules};
 use crate::proxy::retry::Budget;
 use crate::proxy::route::{Miss, Route, Table};
 use crate::session::{self, Near, Session, Sessions};
-use crate::upstream::{self, ServerId, Upstreams};
+use crate::upstream::{self, GroupId, Upstreams};
 
 /// Why a request was not forwarded, or has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +100,7 @@ pub struct Proxy {
     /// The routes.
     pub table: Arc<Table>,
     /// For each route, where it leads.
-    pub servers: Arc<[Option<ServerId>]>,
+    pub leads: Arc<[Option<GroupId>]>,
     /// The rules for header lines.
     pub rules: Arc<Rules>,
     /// Where credentials stand.
@@ -110,7 +110,7 @@ pub struct Proxy {
     /// The sessions that this worker saw last.
     pub near: Near,
     /// This worker's connections.
-    pub upstreams: Rc<Upstreams<Outgoing>>,
+    pub upstreams: Upstreams<Outgoing>,
     /// Whose word on client addresses counts.
     pub trust: Trust,
     /// Deadlines.
@@ -218,7 +218,9 @@ impl Proxy {
         trail.client = Some(client.address);
         trail.forged = self.rules.request(&mut head.headers)?.forged;
         request::frame(&mut head.headers, &head.method, &body);
-        head.headers.insert(header::HOST, context.host.header());
+        let host = self.lead(route).and_then(|lead| self.upstreams.host(lead));
+        let host = host.map_or_else(|| context.host.header(), HeaderValue::clone);
+        head.headers.insert(header::HOST, host);
         let forwarded = Forwarded {
             chain: client.chain,
             client: client.text,
@@ -247,34 +249,36 @@ impl Proxy {
         permit: Permit,
         trail: &mut Trail,
     ) -> Result<Response<upstream::Answer<Outgoing>>, Error> {
+        self.budget.earn();
+        let group = self.lead(route).ok_or(Error::NoRoute)?;
+        let user = || {
+            Some(upstream::digest(
+                permit.identity()?.openid.as_str().as_bytes(),
+            ))
+        };
+        let search = self.upstreams.search(group, user);
         // The permit ends here: it was good for this one request.
         drop(permit);
-        let server = self
-            .servers
-            .get(route.index)
-            .copied()
-            .flatten()
-            .ok_or(Error::NoRoute)?;
-        self.budget.earn();
-        let link = match self.upstreams.take(server) {
-            Some(link) => link,
-            None => Box::pin(self.upstreams.connect(server)).await?,
+        let mut search = search.ok_or(Error::NoRoute)?;
+        let trip = match search.idle() {
+            Some(trip) => trip,
+            None => Box::pin(search.connect()).await?,
         };
-        trail.upstream = Some(link.address());
+        trail.upstream = Some(trip.address().clone());
         let fault = request.body().fault();
-        let keeps = link.is_reused() && request::may_be_repeated(&request);
-        match self.send(link, server, request, keeps).await {
+        let keeps = search.may_repeat(&trip) && request::may_be_repeated(&request);
+        match send(&search, trip, request, keeps).await {
             Ok(answer) => Ok(answer),
-            Err(failure) => Box::pin(self.repeat(failure, fault, server, trail)).await,
+            Err(failed) => Box::pin(self.repeat(failed, fault, search, trail)).await,
         }
     }
 
     /// Makes the second try of a request that failed, or says why it failed.
     async fn repeat(
         &self,
-        failure: upstream::Failure<Outgoing>,
+        (failure, failed): (upstream::Failure<Outgoing>, upstream::Failed<Outgoing>),
         fault: Option<Rc<Cell<Option<Fault>>>>,
-        server: ServerId,
+        mut search: upstream::Search<'_, Outgoing>,
         trail: &mut Trail,
     ) -> Result<Response<upstream::Answer<Outgoing>>, Error> {
         // A body that did not come whole is no fault of the upstream's.
@@ -282,7 +286,7 @@ impl Proxy {
             Some(fault) => Error::BodyUnderway(fault),
             None => Error::Upstream(error),
         };
-        let broken = matches!(failure.error, upstream::Error::Broken(_));
+        let (broken, unsent) = (failure.is_broken(), failure.unsent.is_some());
         let again = match failure.unsent {
             // Nothing reached the upstream: it was the connection that had died.
             Some(unsent) => Some(unsent),
@@ -294,24 +298,21 @@ impl Proxy {
         let Some(request) = again else {
             return Err(told(failure.error));
         };
-        let link = self.upstreams.connect(server).await?;
-        trail.upstream = Some(link.address());
-        self.send(link, server, request, false)
+        let trip = match search.again(failed).await {
+            Ok(trip) => trip,
+            Err(error) if unsent => return Err(error.into()),
+            // The first try may have been heard: that is what counts.
+            Err(_) => return Err(told(failure.error)),
+        };
+        trail.upstream = Some(trip.address().clone());
+        send(&search, trip, request, false)
             .await
-            .map_err(|failure| told(failure.error))
+            .map_err(|(failure, _)| told(failure.error))
     }
 
-    fn send(
-        &self,
-        link: upstream::Link<Outgoing>,
-        server: ServerId,
-        mut request: Request<Outgoing>,
-        keeps: bool,
-    ) -> impl Future<Output = Result<Response<upstream::Answer<Outgoing>>, upstream::Failure<Outgoing>>>
-    {
-        let body = request.body_mut();
-        body.postpones(link.deadline());
-        self.upstreams.send(link, server, request, keeps)
+    /// Where `route` leads.
+    fn lead(&self, route: &Route) -> Option<GroupId> {
+        self.leads.get(route.index).copied().flatten()
     }
 
     /// The answer as the client gets it.
@@ -322,6 +323,16 @@ impl Proxy {
         *answer.version_mut() = Version::HTTP_11;
         answer
     }
+}
+
+fn send(
+    search: &upstream::Search<'_, Outgoing>,
+    trip: upstream::Trip<Outgoing>,
+    mut request: Request<Outgoing>,
+    keeps: bool,
+) -> impl Future<Output = upstream::Sent<Outgoing>> {
+    request.body_mut().postpones(trip.deadline());
+    search.send(trip, request, keeps)
 }
 
 /// Removes from an answer's head each length that is not the only word on where its body ends: hyper

@@ -126,6 +126,10 @@ impl From<&upstream::Error> for Problem {
                 Code::NoUpstream,
                 "no server behind this route takes connections; nothing was forwarded",
             ),
+            upstream::Error::Busy(_) => Self::new(
+                Code::Overloaded,
+                "the service has as many requests as it may; nothing was forwarded",
+            ),
             upstream::Error::Late => Self::new(
                 Code::UpstreamTimeout,
                 "the service did not begin its answer within timeouts.response",

@@ -18,30 +18,26 @@ use crate::listener::{Limits, Timeouts};
 use crate::proxy::client_address::Trust;
 use crate::proxy::headers::Rules;
 use crate::proxy::retry::Budget;
-use crate::proxy::route::Table;
+use crate::proxy::route::{Table, To};
 use crate::proxy::{Bearing, Proxy};
 use crate::session::Sessions;
 use crate::telemetry::access_log;
-use crate::upstream::{Patience, ServerId, Servers, Upstreams};
+use crate::upstream::{GroupId, Groups, Patience, Pool, Servers, Upstreams};
 use crate::wechat;
 
 /// How often idle upstream connections are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
-
-/// The most idle connections to one server, over all workers. Fewer than there are requests at once
-/// would mean a new connection for many of them; those that are not needed end after 15 seconds.
-const IDLE_PER_SERVER: usize = 256;
 
 /// What all workers share.
 pub(super) struct Plan {
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     pub(super) sessions: Sessions,
-    pub(super) servers: Arc<Servers>,
+    pub(super) groups: Arc<Groups>,
     pub(super) endpoints: Arc<Endpoints>,
     crossing: Crossing,
     table: Arc<Table>,
-    leads: Arc<[Option<ServerId>]>,
+    leads: Arc<[Option<GroupId>]>,
     rules: Arc<Rules>,
     carrier: Carrier,
     trust: Trust,
@@ -69,17 +65,16 @@ impl Plan {
         let sessions = Sessions::new(&config.session)?;
         let wechat = wechat::Client::new(&config.wechat, &config.app)?;
         let table = Table::build(&config.route, config.limits.body).map_err(Error::Routes)?;
-        let mut servers = Servers::default();
-        let leads = table
-            .routes()
-            .iter()
-            .map(|route| {
-                route
-                    .to
-                    .as_ref()
-                    .map(|target| servers.add(target.host(), target.port()))
-            })
-            .collect();
+        let mut groups = Groups::new(Arc::new(Servers::default()));
+        for upstream in &config.upstream {
+            groups.add(upstream);
+        }
+        let leads = table.routes().iter();
+        let leads = leads.map(|route| match route.to.as_ref()?.to() {
+            To::Server(origin) => Some(groups.single(origin)),
+            To::Group(name) => groups.find(name),
+        });
+        let leads = leads.collect();
         let carrier = Carrier::new(config.session.header.clone(), config.session.cookie_name());
         let rules = Rules::new(&config.identity, &config.limits.header_names, &carrier);
         let apps = config.app.iter().map(|app| app.appid.clone()).collect();
@@ -94,7 +89,7 @@ impl Plan {
             limits: config.limits.clone(),
             timeouts: config.timeouts.clone(),
             sessions,
-            servers: Arc::new(servers),
+            groups: Arc::new(groups),
             endpoints: Arc::new(endpoints),
             crossing: Crossing::new(config),
             table: Arc::new(table),
@@ -114,13 +109,14 @@ impl Plan {
             connect: self.timeouts.connect,
             response: self.timeouts.response,
             stream: self.timeouts.stream,
-            idle_per_server: (IDLE_PER_SERVER / self.workers.max(1)).max(1),
         };
-        let upstreams = Upstreams::new(Arc::clone(&self.servers), patience, wheel.clone());
-        tokio::task::spawn_local(sweep(Rc::downgrade(&upstreams)));
+        let lots = Lots::new();
+        let pool = Pool::new(wheel.clone(), u64::from_le_bytes(lots.draw()));
+        tokio::task::spawn_local(sweep(Rc::downgrade(&pool)));
+        let upstreams = Upstreams::new(&self.groups, &pool, patience, self.workers);
         let proxy = Proxy {
             table: Arc::clone(&self.table),
-            servers: Arc::clone(&self.leads),
+            leads: Arc::clone(&self.leads),
             rules: Arc::clone(&self.rules),
             carrier: self.carrier.clone(),
             sessions: self.sessions.clone(),
@@ -137,23 +133,23 @@ impl Plan {
             proxy,
             endpoints: Arc::clone(&self.endpoints),
             crossing: self.crossing.clone(),
-            lots: Lots::new(),
+            lots,
             log: self.log.clone(),
             control: self.control.clone(),
         })
     }
 }
 
-async fn sweep<B>(upstreams: std::rc::Weak<Upstreams<B>>)
+async fn sweep<B>(pool: std::rc::Weak<Pool<B>>)
 where
     B: http_body::Body<Data = bytes::Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     loop {
         tokio::time::sleep(SWEEP).await;
-        let Some(upstreams) = upstreams.upgrade() else {
+        let Some(pool) = pool.upgrade() else {
             return;
         };
-        upstreams.sweep();
+        pool.sweep();
     }
 }

@@ -4,18 +4,15 @@
 //! dropped before, it closes the connection.
 
 use std::pin::Pin;
-use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
-use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::upstream::Error;
-use crate::upstream::link::{Failure, Link};
-use crate::upstream::pool::Upstreams;
-use crate::upstream::resolve::ServerId;
+use crate::upstream::link::Link;
+use crate::upstream::pool::Lease;
 
 /// The body of an answer.
 pub struct Answer<B>
@@ -25,38 +22,10 @@ where
 {
     incoming: Incoming,
     link: Option<Link<B>>,
-    server: ServerId,
-    pool: Weak<Upstreams<B>>,
+    /// Given back after the connection was.
+    lease: Lease<B>,
     /// Told at the next poll, so that what came before it is flushed to the client first.
     failed: Option<Error>,
-}
-
-impl<B> Upstreams<B>
-where
-    B: Body<Data = Bytes> + Unpin + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    /// Sends `request` on `link`, which leads to `server`, and waits for the head of the answer.
-    /// `keeps` asks for [`Failure::written`].
-    pub fn send(
-        self: &Rc<Self>,
-        link: Link<B>,
-        server: ServerId,
-        request: Request<B>,
-        keeps: bool,
-    ) -> impl Future<Output = Result<Response<Answer<B>>, Failure<B>>> + use<B> {
-        let (pool, exchange) = (Rc::downgrade(self), link.exchange(request, keeps));
-        async move {
-            let (link, answer) = exchange.await?;
-            Ok(answer.map(|incoming| Answer {
-                incoming,
-                link: Some(link),
-                server,
-                pool,
-                failed: None,
-            }))
-        }
-    }
 }
 
 impl<B> Answer<B>
@@ -64,6 +33,16 @@ where
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    /// The body that comes in on `link`.
+    pub(super) fn new(incoming: Incoming, link: Link<B>, lease: Lease<B>) -> Self {
+        Self {
+            incoming,
+            link: Some(link),
+            lease,
+            failed: None,
+        }
+    }
+
     fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if let Poll::Ready(frame) = self.arrived() {
             return Poll::Ready(frame);
@@ -88,10 +67,8 @@ where
     }
 
     fn let_go(&mut self) {
-        if let Some(link) = self.link.take().and_then(Link::rest)
-            && let Some(pool) = self.pool.upgrade()
-        {
-            pool.keep(self.server, link);
+        if let Some(link) = self.link.take().and_then(Link::rest) {
+            self.lease.keep(link);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! One connection to an upstream, and the one exchange that may be under way on it.
 
 use std::cell::Cell;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -14,10 +13,10 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use crate::deadline::{Timer, Wheel};
 use crate::upstream::io::{Io, Ledger};
+use crate::upstream::stream::Stream;
 use crate::upstream::{Error, Patience};
 
 /// The most bytes that hyper keeps of one direction of a connection, and so the largest head of an
@@ -37,8 +36,25 @@ impl Deadline {
     }
 }
 
+/// A connection in the count of its server.
+pub(super) struct Open(Rc<Cell<u32>>);
+
+impl Open {
+    /// Counts one more in `count`, until it is dropped.
+    pub(super) fn new(count: &Rc<Cell<u32>>) -> Self {
+        count.set(count.get() + 1);
+        Self(Rc::clone(count))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
 /// A connection to an upstream.
-pub struct Link<B>
+pub(super) struct Link<B>
 where
     B: Body + 'static,
 {
@@ -48,9 +64,9 @@ where
     ended: bool,
     ledger: Rc<Ledger>,
     deadline: Rc<Deadline>,
-    address: SocketAddr,
     patience: Patience,
     reused: bool,
+    _open: Open,
 }
 
 /// A request that got no answer.
@@ -66,6 +82,16 @@ pub struct Failure<B> {
 }
 
 impl<B> Failure<B> {
+    /// Whether the connection broke.
+    pub fn is_broken(&self) -> bool {
+        matches!(self.error, Error::Broken(_))
+    }
+
+    /// Whether it was the request's body that failed, not the server.
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(&self.error, Error::Broken(error) if error.is_user())
+    }
+
     fn of(error: Error, ledger: &Ledger) -> Self {
         Self {
             error,
@@ -90,8 +116,8 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     pub(super) async fn new(
-        stream: TcpStream,
-        address: SocketAddr,
+        stream: Stream,
+        open: Open,
         patience: Patience,
         wheel: &Wheel,
     ) -> Result<Self, Error> {
@@ -110,24 +136,19 @@ where
                 timer: wheel.timer(),
                 patience: Cell::new(patience.response),
             }),
-            address,
             patience,
             reused: false,
+            _open: open,
         })
     }
 
-    /// The address that it leads to.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// Whether it carried a request before, and may have been closed since.
-    pub fn is_reused(&self) -> bool {
+    pub(super) fn is_reused(&self) -> bool {
         self.reused
     }
 
     /// The deadline of the answer. A body that is still being sent moves it on.
-    pub fn deadline(&self) -> Rc<Deadline> {
+    pub(super) fn deadline(&self) -> Rc<Deadline> {
         Rc::clone(&self.deadline)
     }
 

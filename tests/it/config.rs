@@ -119,6 +119,12 @@ fn shown(line: &str) -> Option<&str> {
         .then_some(bare)
 }
 
+/// A line that begins a section, which may be commented out too.
+fn header(line: &str) -> Option<&str> {
+    let bare = line.strip_prefix("# ").unwrap_or(line);
+    (bare.starts_with('[') && bare.ends_with(']')).then_some(bare)
+}
+
 fn load(text: &str) -> Config {
     let sources = Sources::text(text)
         .variable("WX_SECRET", APP_SECRET)
@@ -131,8 +137,8 @@ fn gateway_toml_shows_every_key_once_and_invents_none() {
     let mut section = String::new();
     let mut keys = Vec::new();
     for line in example().lines() {
-        if line.starts_with('[') {
-            section = line.trim_matches(['[', ']']).to_owned() + ".";
+        if let Some(name) = header(line) {
+            section = name.trim_matches(['[', ']']).to_owned() + ".";
         } else if let Some(bare) = shown(line) {
             keys.push(format!("{section}{}", bare.split_once(" = ").unwrap().0));
         }
@@ -148,7 +154,7 @@ fn gateway_toml_shows_every_default() {
     let text = example();
     let all: Vec<_> = text
         .lines()
-        .map(|line| shown(line).unwrap_or(line))
+        .map(|line| shown(line).or(header(line)).unwrap_or(line))
         .collect();
     let (as_is, uncommented) = (load(&text), load(&all.join("\n")));
 
@@ -159,6 +165,15 @@ fn gateway_toml_shows_every_default() {
         "session.secret".to_owned(),
         "{ env = \"WX_SESSION_SECRET\" }".to_owned(),
     );
+    let tables = format!(
+        "{SMALLEST}
+         [[upstream]]
+         name = \"billing\"
+         servers = [\"http://10.0.0.1:3000\", \"http://10.0.0.2:3000\"]"
+    );
+    let tables = load(&tables).print_all().into_iter();
+    expected.extend(tables.filter(|(key, _)| key.starts_with("upstream")));
+    expected.remove("upstream");
     assert_eq!(uncommented.print_all(), expected);
 
     let defaults = Config::default().print_all();

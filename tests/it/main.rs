@@ -15,6 +15,7 @@ mod crowd;
 mod demo;
 mod docs;
 mod endpoints;
+mod groups;
 mod harness;
 mod image;
 mod journey;

@@ -1,0 +1,42 @@
+//! A new connection to one server.
+
+use std::io;
+
+use bytes::Bytes;
+use http_body::Body;
+
+use crate::upstream::link::Link;
+use crate::upstream::pool::Lease;
+use crate::upstream::server::Tally;
+use crate::upstream::share::Share;
+use crate::upstream::stream::Stream;
+
+/// Connects to the server of `lease`, within `timeouts.connect`. A failure counts against the server.
+pub(super) async fn dial<B>(share: &Share<B>, lease: &Lease<B>) -> io::Result<Link<B>>
+where
+    B: Body<Data = Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let near = &lease.near;
+    let open = near.open();
+    let connecting = tokio::time::timeout(
+        share.patience.connect,
+        Stream::connect(&near.server.address),
+    );
+    let connected = match connecting.await {
+        Ok(connected) => connected,
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    };
+    let stream = match connected {
+        Ok(stream) => stream,
+        Err(error) => {
+            Tally::count(&near.tally.failures);
+            near.server.failed(share.health());
+            return Err(error);
+        }
+    };
+    Tally::count(&near.tally.connections);
+    Link::new(stream, open, share.patience, &share.pool.wheel)
+        .await
+        .map_err(io::Error::other)
+}
