@@ -15,6 +15,8 @@ endif
 
 CARGO := $(ALONE) cargo
 TOOLS := $(CURDIR)/.tools
+# npm writes it last.
+CLIENT_MODULES := client/node_modules/.package-lock.json
 DENY_BIN := $(TOOLS)/cargo-deny-$(DENY)/bin/cargo-deny
 PROFILE := dist
 
@@ -36,7 +38,7 @@ packages:
 	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
 	$$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends $$missing
 
-tools: packages $(TOOLS)/python/done $(TOOLS)/node/done $(DENY_BIN) ## what the tests need, put into .tools
+tools: packages $(TOOLS)/python/done $(TOOLS)/node/done $(CLIENT_MODULES) $(DENY_BIN) ## what the tests need, put into .tools
 
 # Unoptimised: built once and used for seconds.
 $(DENY_BIN):
@@ -54,6 +56,9 @@ $(TOOLS)/node/done: tests/upstreams/express/package-lock.json
 	cp $(<D)/package.json $(<D)/package-lock.json $(TOOLS)/node
 	npm ci --prefix $(TOOLS)/node --no-audit --no-fund --loglevel=error
 	touch $@
+
+$(CLIENT_MODULES): client/package-lock.json
+	npm ci --prefix client --ignore-scripts --no-audit --no-fund --loglevel=error
 
 fmt: ## formatting
 	cargo fmt --check
@@ -95,4 +100,4 @@ image-root: ## the image's content, in target/image-root
 	deploy/image-root.sh target/$(HOST)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/wxgate target/image-root
 
 clean: ## what was built and installed here
-	rm -rf target .tools
+	rm -rf target .tools client/node_modules client/dist client/miniprogram_dist client/LICENSE-*

@@ -5,6 +5,7 @@
 
 mod closing;
 mod connection;
+mod framing;
 mod parking;
 mod worker;
 

@@ -30,6 +30,8 @@ pub use self::body::RequestBody;
 use self::io::{Desk, Io};
 use self::state::{Phase, State};
 use crate::deadline::Wheel;
+use crate::listener::framing::Bounds;
+use crate::listener::parking::Wait;
 use crate::listener::{Arrival, Refusal, Timeouts, closing, parking};
 
 /// What all connections of one worker share.
@@ -38,6 +40,7 @@ pub(super) struct Worker {
     pub(super) timeouts: Rc<Timeouts>,
     pub(super) http: http1::Builder,
     pub(super) draining: Cell<bool>,
+    pub(super) bounds: Rc<Bounds>,
     pub(super) desk: Desk,
 }
 
@@ -71,17 +74,17 @@ where
 {
     let handler = Rc::new(handler);
     let state = State::new(&worker.wheel, &worker.timeouts);
-    let mut io = Io::new(stream, Rc::clone(&state), &worker.desk);
+    let mut io = Io::new(stream, Rc::clone(&state), &worker);
     // What an idle connection costs is, for the most part, the size of this future.
     async move {
         let _place = place;
         loop {
-            // Bytes of the next head may have come already: then there is nothing to wait for.
-            if !io.has_prefix() && !parking::wait(&mut io, &state, &worker.draining).await {
-                return;
-            }
             let turn;
-            (turn, io) = converse(io, &worker, &state, &handler).await;
+            (turn, io) = match parking::wait(&mut io, &state, &worker.draining).await {
+                Wait::Head => converse(io, &worker, &state, &handler).await,
+                Wait::Over => return,
+                Wait::Refused(refusal) => (Turn::Refused(refusal), io),
+            };
             match turn {
                 Turn::Park => {}
                 Turn::Over(false) | Turn::Cut => return,
@@ -127,11 +130,17 @@ where
         }
         if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(cx) {
             return Poll::Ready(match ended {
-                _ if let Some(status) = state.refused() => Turn::Refused(Refusal::of(status)),
+                _ if let Some(refusal) = state.refused() => Turn::Refused(refusal),
                 // An answer that broke off must not look like one that ended.
                 Err(error) if error.is_user() && state.ends_by_closing() => Turn::Broken,
                 ended => Turn::Over(ended.is_err() || !state.read_whole()),
             });
+        }
+        if let Some(refusal) = state.refused()
+            && state.phase() != Phase::Exchange
+            && state.is_flushed()
+        {
+            return Poll::Ready(Turn::Refused(refusal));
         }
         if state.timer().poll(cx).is_pending() {
             return Poll::Pending;
@@ -145,5 +154,5 @@ where
     })
     .await;
     let parts = connection.into_parts();
-    (turn, parts.io.into_inner().with_prefix(parts.read_buf))
+    (turn, parts.io.into_inner().with_left(&parts.read_buf))
 }

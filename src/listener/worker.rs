@@ -22,6 +22,7 @@ use crate::deadline::{TICK, Wheel};
 use crate::listener::connection::io::Io;
 use crate::listener::connection::state::State;
 use crate::listener::connection::{self, Worker};
+use crate::listener::framing::Bounds;
 use crate::listener::{Arrival, Limits, Peer, Refusal, Timeouts, closing};
 
 /// The most bytes that hyper keeps of one direction of a connection. What a stalled peer costs us is
@@ -113,6 +114,7 @@ where
             timeouts: Rc::new(timeouts.clone()),
             http: http(limits),
             draining: Cell::new(false),
+            bounds: Rc::new(Bounds::of(limits)),
             desk: Rc::default(),
         });
         let connect = Rc::new(setup(&worker.wheel));
@@ -193,7 +195,7 @@ async fn accept<C, S, F, B>(
             connections.spawn_local(async move {
                 let _place = place;
                 let state = State::new(&worker.wheel, &worker.timeouts);
-                let io = Io::new(stream, Rc::clone(&state), &worker.desk);
+                let io = Io::new(stream, Rc::clone(&state), &worker);
                 let answer = handler(Arrival::Refusal(Refusal::Overloaded)).await;
                 closing::refuse(io, &state, answer).await;
             });

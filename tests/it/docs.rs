@@ -9,6 +9,8 @@ const PAGES: &[&str] = &[
     "README.zh-CN.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
+    "client/README.md",
+    "client/README.zh-CN.md",
     "docs/architecture.md",
     "docs/mock.md",
     "docs/start.md",
@@ -113,7 +115,12 @@ fn no_link_leads_nowhere() {
 
 #[test]
 fn the_pages_of_the_two_languages_show_the_same_code() {
-    for page in ["README", "docs/start", "docs/troubleshooting"] {
+    for page in [
+        "README",
+        "client/README",
+        "docs/start",
+        "docs/troubleshooting",
+    ] {
         let [english, chinese] =
             [".md", ".zh-CN.md"].map(|end| fences(&read(&format!("{page}{end}"))));
         assert_eq!(english, chinese, "{page}: kinds of code blocks");

@@ -186,14 +186,14 @@ fn a_drain_ends_idle_connections_and_waits_for_the_rest() {
 fn what_is_no_request_is_told_so_in_our_words() {
     let bed = Bed::with("", PUBLIC);
     let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(70_000));
-    // A line that no buffer holds is too long a target or too large a head: as its bytes come.
-    for (bytes, rows) in [
-        ("GARBAGE\r\n\r\n", [(400, "bad_request"); 2]),
+    for (bytes, status, code) in [
+        ("GARBAGE\r\n\r\n", 400, "bad_request"),
         (
             "GET / HTTP/1.1\r\nHost: a\r\nNo colon\r\n\r\n",
-            [(400, "bad_request"); 2],
+            400,
+            "bad_request",
         ),
-        (&long, [(414, "uri_too_long"), (431, "head_too_large")]),
+        (&long, 414, "uri_too_long"),
     ] {
         for before in [false, true] {
             let mut client = bed.client();
@@ -202,9 +202,8 @@ fn what_is_no_request_is_told_so_in_our_words() {
             }
             client.write(bytes.as_bytes());
             let reply = client.reply(false);
-            let code = reply.code();
-            assert!(rows.contains(&(reply.status, code.as_str())), "{reply:?}");
-            assert_eq!(reply.header("x-wxgate-refusal"), Some(code.as_str()));
+            assert_eq!((reply.status, reply.code().as_str()), (status, code));
+            assert_eq!(reply.header("x-wxgate-refusal"), Some(code));
             assert!(client.is_closed());
         }
     }

@@ -10,7 +10,9 @@
 )]
 
 mod cli;
+mod client;
 mod config;
+mod corpus;
 mod crowd;
 mod demo;
 mod docs;

@@ -1,7 +1,7 @@
 //! The one I/O type that every byte of a connection passes through.
 //!
-//! It tells the connection's [`State`] what was heard, written and flushed. Strict framing belongs
-//! here: the bytes that were read are in sight before hyper has them.
+//! It tells the connection's [`State`] what was heard, written and flushed, and has
+//! [`Framing`] read along: hyper gets heads that are whole and that nobody reads in two ways.
 
 use std::cell::RefCell;
 use std::io;
@@ -9,11 +9,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes};
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::listener::connection::Worker;
 use crate::listener::connection::state::State;
+use crate::listener::framing::{Bounds, Framing};
 
 /// Slices that are shorter than this together are written as one: the copy costs less than what the
 /// kernel does for a list.
@@ -25,50 +27,60 @@ pub(in crate::listener) type Desk = Rc<RefCell<Vec<u8>>>;
 /// The bytes of one connection, between the socket and hyper.
 pub(in crate::listener) struct Io {
     stream: TcpStream,
-    /// Bytes that were read before hyper was there to take them.
-    prefix: Bytes,
+    /// What was read and did not go on; without memory where it is empty.
+    held: BytesMut,
+    /// So much of it may go on.
+    free: usize,
+    framing: Framing,
+    bounds: Rc<Bounds>,
     state: Rc<State>,
     desk: Desk,
 }
 
 impl Io {
-    pub(in crate::listener) fn new(stream: TcpStream, state: Rc<State>, desk: &Desk) -> Self {
+    pub(in crate::listener) fn new(stream: TcpStream, state: Rc<State>, worker: &Worker) -> Self {
         Self {
             stream,
-            prefix: Bytes::new(),
+            held: BytesMut::new(),
+            free: 0,
+            framing: Framing::new(),
+            bounds: Rc::clone(&worker.bounds),
             state,
-            desk: Rc::clone(desk),
+            desk: Rc::clone(&worker.desk),
         }
     }
 
-    /// What was read and not used comes first at the next reading. Bytes that are none are let go at
-    /// once: even empty they would hold on to a buffer of hyper's, for as long as we are parked.
-    pub(in crate::listener) fn with_prefix(mut self, prefix: Bytes) -> Self {
-        self.prefix = if prefix.is_empty() {
-            Bytes::new()
-        } else {
-            prefix
-        };
+    /// What hyper had and did not use comes before all else.
+    pub(in crate::listener) fn with_left(mut self, left: &[u8]) -> Self {
+        if !left.is_empty() {
+            let mut all = BytesMut::from(left);
+            all.extend_from_slice(&self.held);
+            self.held = all;
+            self.free += left.len();
+        }
         self
     }
 
-    pub(in crate::listener) fn has_prefix(&self) -> bool {
-        !self.prefix.is_empty()
-    }
-
-    /// Reads what has come into `prefix`, for when nobody else has room for it; nothing: the peer has
-    /// ended its side. That there may be something to read says little: a new socket always has that.
-    pub(in crate::listener) fn fetch(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut desk = self.desk.borrow_mut();
-        desk.clear();
-        desk.reserve(SHORT);
-        let mut buffer = ReadBuf::uninit(desk.spare_capacity_mut());
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-        self.prefix = Bytes::copy_from_slice(buffer.filled());
-        if self.has_prefix() {
-            self.state.heard();
+    /// Waits for bytes that hyper can have; it need not be there yet. `false`: the peer has ended its
+    /// side. Nothing comes after a refusal, which the [`State`] has.
+    pub(in crate::listener) fn poll_free(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<bool>> {
+        loop {
+            if !self.held.is_empty() && self.free == 0 {
+                self.look()?;
+            }
+            if self.free > 0 {
+                return Poll::Ready(Ok(true));
+            }
+            if self.state.refused().is_some() {
+                return Poll::Pending;
+            }
+            if !ready!(self.hold_more(cx))? {
+                return Poll::Ready(Ok(false));
+            }
         }
-        Poll::Ready(Ok(()))
     }
 
     /// Tells the peer that nothing more will come from us.
@@ -88,6 +100,67 @@ impl Io {
     pub(in crate::listener) fn stream(&self) -> &TcpStream {
         &self.stream
     }
+
+    /// Reads into hyper's own room; what may not go on yet is held. `false`: that is all of it.
+    fn read_through(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<bool>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        let new = buffer.filled().get(before..).unwrap_or_default();
+        if new.is_empty() {
+            return Poll::Ready(Ok(true));
+        }
+        self.state.heard();
+        let free = self.framing.scan(new, &self.bounds).unwrap_or(0);
+        let is_all = free == new.len();
+        if !is_all {
+            self.held
+                .extend_from_slice(new.get(free..).unwrap_or_default());
+            self.state.holds(true);
+            buffer.set_filled(before + free);
+        }
+        Poll::Ready(Ok(free > 0))
+    }
+
+    /// Reads what is held for now; `false`: the peer has ended its side.
+    fn hold_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let mut desk = self.desk.borrow_mut();
+        desk.clear();
+        desk.reserve(SHORT);
+        let mut buffer = ReadBuf::uninit(desk.spare_capacity_mut());
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        if buffer.filled().is_empty() {
+            return Poll::Ready(Ok(false));
+        }
+        self.state.heard();
+        self.held.extend_from_slice(buffer.filled());
+        Poll::Ready(Ok(true))
+    }
+
+    /// Finds out how much of what is held may go on. Of a broken body hyper hears; of a head that is
+    /// none it never does: that is the driver's to answer, when the answers before it are out.
+    fn look(&mut self) -> io::Result<()> {
+        match self.framing.scan(&self.held, &self.bounds) {
+            Ok(free) => self.free = free,
+            Err(_) if self.framing.is_within() => return Err(io::ErrorKind::InvalidData.into()),
+            Err(refusal) => self.state.refuse(refusal),
+        }
+        self.state.holds(self.free < self.held.len());
+        Ok(())
+    }
+
+    /// Hands on what may go on, as far as there is room.
+    fn hand_on(&mut self, buffer: &mut ReadBuf<'_>) {
+        let length = self.free.min(buffer.remaining());
+        buffer.put_slice(&self.held.split_to(length));
+        self.free -= length;
+        if self.held.is_empty() {
+            self.held = BytesMut::new();
+        }
+    }
 }
 
 impl AsyncRead for Io {
@@ -97,19 +170,11 @@ impl AsyncRead for Io {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let io = self.get_mut();
-        if io.prefix.has_remaining() {
-            let length = io.prefix.len().min(buffer.remaining());
-            buffer.put_slice(&io.prefix.split_to(length));
-            if !io.has_prefix() {
-                io.prefix = Bytes::new();
-            }
-            io.state.heard();
+        if io.held.is_empty() && ready!(io.read_through(cx, buffer))? {
             return Poll::Ready(Ok(()));
         }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut io.stream).poll_read(cx, buffer))?;
-        if buffer.filled().len() > before {
-            io.state.heard();
+        if ready!(io.poll_free(cx))? {
+            io.hand_on(buffer);
         }
         Poll::Ready(Ok(()))
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::Version;
 
 use crate::deadline::{Timer, Wheel};
-use crate::listener::Timeouts;
+use crate::listener::{Refusal, Timeouts};
 
 /// How long a connection stays with hyper after an exchange before it is parked: a busy client's
 /// next request comes within it, and then parking has cost nothing.
@@ -33,8 +33,10 @@ pub(in crate::listener) struct State {
     read_whole: Cell<bool>,
     /// The end of the connection may be the end of the answer: the client speaks HTTP/1.0.
     ends_by_closing: Cell<bool>,
-    /// The status of a refusal that hyper wrote by itself, and that we kept back.
-    refused: Cell<Option<u16>>,
+    /// What came is no request: nothing more is read.
+    refused: Cell<Option<Refusal>>,
+    /// Some of the next message was read, and hyper does not have it yet.
+    holds: Cell<bool>,
     /// hyper has the word, and may refuse.
     refuses: Cell<bool>,
     /// The peer does not take what we write; the timer runs for that.
@@ -51,6 +53,7 @@ impl State {
             read_whole: Cell::new(true),
             ends_by_closing: Cell::new(false),
             refused: Cell::new(None),
+            holds: Cell::new(false),
             refuses: Cell::new(true),
             stuck: Cell::new(false),
             timer: wheel.timer(),
@@ -100,15 +103,25 @@ impl State {
             let digits = bytes
                 .get(9..12)
                 .and_then(|digits| str::from_utf8(digits).ok());
-            self.refused
-                .set(digits.and_then(|digits| digits.parse().ok()));
+            let status = digits.and_then(|digits| digits.parse().ok());
+            self.refused.set(Some(Refusal::of(status.unwrap_or(400))));
         }
         true
     }
 
-    /// The status of a refusal that was kept back.
-    pub(in crate::listener) fn refused(&self) -> Option<u16> {
+    /// What came is no request.
+    pub(in crate::listener) fn refuse(&self, refusal: Refusal) {
+        self.refused.set(Some(refusal));
+    }
+
+    /// Why nothing more is read.
+    pub(in crate::listener) fn refused(&self) -> Option<Refusal> {
         self.refused.get()
+    }
+
+    /// Whether some of the next head has come, and waits for the rest.
+    pub(in crate::listener) fn holds(&self, some: bool) {
+        self.holds.set(some);
     }
 
     /// From now on what is written is ours.
@@ -167,10 +180,15 @@ impl State {
 
     /// The answer has ended as far as it is made; hyper may still have to flush it.
     pub(in crate::listener) fn end(&self) {
-        self.phase.set(Phase::Idle);
+        let (phase, deadline) = if self.holds.get() {
+            (Phase::Head, self.timeouts.header)
+        } else {
+            (Phase::Idle, LULL)
+        };
+        self.phase.set(phase);
         self.unflushed.set(true);
         if !self.stuck.get() {
-            self.timer.set(LULL);
+            self.timer.set(deadline);
         }
     }
 }

@@ -6,21 +6,15 @@ use crate::harness::{Bed, ROUTES};
 /// A request that must never be one.
 const HIDDEN: &str = "GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// A message that two readers may end at different places, and what follows the head.
+/// The lines of a message that two readers may end at different places, and what follows the head.
 struct Row {
     lines: &'static str,
     body: String,
-    /// The body that the upstream gets, if the message is forwarded at all.
-    expected: Option<&'static str>,
 }
 
-fn row(lines: &'static str, body: impl Into<String>, expected: Option<&'static str>) -> Row {
+fn row(lines: &'static str, body: impl Into<String>) -> Row {
     let body = body.into();
-    Row {
-        lines,
-        body,
-        expected,
-    }
+    Row { lines, body }
 }
 
 fn ambiguous() -> Vec<Row> {
@@ -29,139 +23,87 @@ fn ambiguous() -> Vec<Row> {
         row(
             "Content-Length: 5\r\nContent-Length: 6\r\n",
             format!("hello{HIDDEN}"),
-            None,
         ),
         row(
             "Content-Length: 6\r\nContent-Length: 5\r\n",
             format!("hello{HIDDEN}"),
-            None,
         ),
-        row("Content-Length: 5, 5\r\n", format!("hello{HIDDEN}"), None),
-        row("Content-Length: +5\r\n", format!("hello{HIDDEN}"), None),
-        row("Content-Length: 0x5\r\n", format!("hello{HIDDEN}"), None),
-        row("Content-Length: -5\r\n", format!("hello{HIDDEN}"), None),
-        row("Content-Length: 5;a\r\n", format!("hello{HIDDEN}"), None),
-        row("Content-Length:\r\n", format!("hello{HIDDEN}"), None),
+        row(
+            "Content-Length: 5\r\nContent-Length: 5\r\n",
+            format!("hello{HIDDEN}"),
+        ),
+        row("Content-Length: 5, 5\r\n", format!("hello{HIDDEN}")),
+        row("Content-Length: +5\r\n", format!("hello{HIDDEN}")),
+        row("Content-Length: 0x5\r\n", format!("hello{HIDDEN}")),
+        row("Content-Length: -5\r\n", format!("hello{HIDDEN}")),
+        row("Content-Length: 5;a\r\n", format!("hello{HIDDEN}")),
+        row("Content-Length:\r\n", format!("hello{HIDDEN}")),
         row(
             "Content-Length: 99999999999999999999\r\n",
             format!("hello{HIDDEN}"),
-            None,
         ),
-        row("Content-Length : 5\r\n", format!("hello{HIDDEN}"), None),
+        row("Content-Length : 5\r\n", format!("hello{HIDDEN}")),
         row(
             "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
             chunked.clone(),
-            Some("hello"),
         ),
         row(
             "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
             chunked.clone(),
-            Some("hello"),
         ),
         row(
             "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n",
             chunked.clone(),
-            Some("hello"),
         ),
         row(
             "Transfer-Encoding: chunked\r\nContent-Length: x\r\n",
             chunked.clone(),
-            Some("hello"),
         ),
         row(
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
             chunked.clone(),
-            None,
         ),
         row(
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
             chunked.clone(),
-            None,
         ),
         row(
             "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n",
             chunked.clone(),
-            None,
         ),
-        row(
-            "Transfer-Encoding: chunked, chunked\r\n",
-            chunked.clone(),
-            None,
-        ),
-        row(
-            "Transfer-Encoding: gzip, chunked\r\n",
-            chunked.clone(),
-            None,
-        ),
-        row(
-            "Transfer-Encoding: chunked, identity\r\n",
-            chunked.clone(),
-            None,
-        ),
-        row("Transfer-Encoding: identity\r\n", chunked.clone(), None),
-        row("Transfer-Encoding: xchunked\r\n", chunked.clone(), None),
-        row("Transfer-Encoding: \"chunked\"\r\n", chunked.clone(), None),
-        row("Transfer-Encoding: chunked;a=b\r\n", chunked.clone(), None),
-        row("Transfer-Encoding:\r\n", chunked.clone(), None),
-        row("Transfer-Encoding : chunked\r\n", chunked.clone(), None),
-        row("Transfer-Encoding:\u{b}chunked\r\n", chunked.clone(), None),
-        row(
-            "X: a\r\n Transfer-Encoding: chunked\r\n",
-            chunked.clone(),
-            None,
-        ),
-        row("Transfer-Encoding:\r\n chunked\r\n", chunked.clone(), None),
-        row("Transfer-Encoding: chunked\0\r\n", chunked.clone(), None),
-        row("Foo: bar\rTransfer-Encoding: chunked\r\n", chunked, None),
+        row("Transfer-Encoding: chunked, chunked\r\n", chunked.clone()),
+        row("Transfer-Encoding: gzip, chunked\r\n", chunked.clone()),
+        row("Transfer-Encoding: chunked, identity\r\n", chunked.clone()),
+        row("Transfer-Encoding: identity\r\n", chunked.clone()),
+        row("Transfer-Encoding: xchunked\r\n", chunked.clone()),
+        row("Transfer-Encoding: \"chunked\"\r\n", chunked.clone()),
+        row("Transfer-Encoding: chunked;a=b\r\n", chunked.clone()),
+        row("Transfer-Encoding:\r\n", chunked.clone()),
+        row("Transfer-Encoding : chunked\r\n", chunked.clone()),
+        row("Transfer-Encoding:\u{b}chunked\r\n", chunked.clone()),
+        row("X: a\r\n Transfer-Encoding: chunked\r\n", chunked.clone()),
+        row("Transfer-Encoding:\r\n chunked\r\n", chunked.clone()),
+        row("Transfer-Encoding: chunked\0\r\n", chunked.clone()),
+        row("Foo: bar\rTransfer-Encoding: chunked\r\n", chunked),
     ]
 }
 
 #[test]
 fn after_an_ambiguous_request_nothing_more_is_believed() {
     let bed = Bed::with("", PUBLIC);
-    for Row {
-        lines,
-        body,
-        expected,
-    } in ambiguous()
-    {
-        let before = bed.upstream.seen().len();
+    for Row { lines, body } in ambiguous() {
         let mut client = bed.client();
         client.write(format!("POST /outer HTTP/1.1\r\nHost: a\r\n{lines}\r\n{body}").as_bytes());
         // This reads to the end of the connection: it is closed.
         let replies = answers(&mut client);
-        let seen = bed.upstream.seen().split_off(before);
         assert_eq!(replies.len(), 1, "{lines:?}: {replies:?}");
-        match expected {
-            None => {
-                assert_eq!(replies[0].status, 400, "{lines:?}");
-                assert!(seen.is_empty(), "{lines:?}: {seen:?}");
-            }
-            Some(expected) => {
-                assert_eq!(replies[0].status, 200, "{lines:?}");
-                assert_eq!(replies[0].header("connection"), Some("close"), "{lines:?}");
-                assert_eq!(seen.len(), 1, "{lines:?}: {seen:?}");
-                assert_eq!(seen[0].body, expected.as_bytes(), "{lines:?}");
-                // The upstream itself fails a request with two framings.
-                assert_eq!(seen[0].header("transfer-encoding"), Some("chunked"));
-            }
-        }
+        assert_eq!(
+            replies[0].row(),
+            (400, "bad_request".into(), "fix".into()),
+            "{lines:?}"
+        );
     }
-}
-
-#[test]
-fn equal_lengths_become_one() {
-    let bed = Bed::with("", PUBLIC);
-    let reply = ask(
-        &bed,
-        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
-    );
-    assert_eq!(reply.status, 200);
-    let seen = bed.upstream.last();
-    assert_eq!(
-        (seen.header("content-length"), seen.body.as_slice()),
-        (Some("5"), &b"hello"[..])
-    );
+    assert!(bed.upstream.seen().is_empty());
 }
 
 #[test]

@@ -1,0 +1,375 @@
+//! Where one message ends and the next begins, read strictly (R5; RFC 9112 §2, §5, §6, §7).
+//!
+//! hyper reads some messages more kindly than a service behind us may: it merges equal lengths, drops
+//! a length beside chunks, takes a bare LF, cuts a target at `#`. What is read in two ways is refused
+//! here before hyper has it. Names and values are left to hyper's parser, which is strict enough.
+
+use memchr::memchr;
+
+use crate::listener::{Limits, Refusal};
+use crate::setting::Size;
+
+/// The longest line of a chunk's size, extensions included.
+const CHUNK_LINE: usize = 256;
+
+/// What stands in a request line beside its target: a method, two spaces, a version, CRLF.
+const BESIDE_TARGET: usize = 64;
+
+/// Digits of a length. What has more fits no body that anybody takes.
+const DIGITS: usize = 18;
+
+/// How large a head may be.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::listener) struct Bounds {
+    /// Bytes of the target.
+    pub(in crate::listener) target: usize,
+    /// Bytes of the header lines, and of the trailer lines.
+    pub(in crate::listener) lines: usize,
+    /// Header lines, and trailer lines.
+    pub(in crate::listener) count: usize,
+}
+
+impl Bounds {
+    pub(in crate::listener) fn of(limits: &Limits) -> Self {
+        let size = |size: Size| usize::try_from(size.0).unwrap_or(usize::MAX / 4);
+        Self {
+            target: size(limits.uri),
+            lines: size(limits.headers),
+            count: usize::try_from(limits.header_count).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+/// Follows the bytes of a connection from message to message.
+#[derive(Debug)]
+pub(in crate::listener) struct Framing {
+    part: Part,
+    /// So many of the bytes that did not go on last time hold no end of a line.
+    searched: usize,
+}
+
+/// What the next byte belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// A head, or the empty line that may come before one.
+    Head,
+    /// A body, which has so many bytes left.
+    Body(u64),
+    /// The line with a chunk's size.
+    ChunkLine,
+    /// A chunk, which has so many bytes left, and the CRLF after it.
+    Chunk(u64),
+    ChunkEnd,
+    /// The lines after the last chunk: so many so far, with so many bytes.
+    Trailers {
+        count: usize,
+        bytes: usize,
+    },
+}
+
+impl Framing {
+    /// At the start of a connection.
+    pub(in crate::listener) fn new() -> Self {
+        Self {
+            part: Part::Head,
+            searched: 0,
+        }
+    }
+
+    /// How many of `bytes` may go on to the parser. The others are shown again, with what came after
+    /// them: a head goes on whole or not at all.
+    pub(in crate::listener) fn scan(
+        &mut self,
+        bytes: &[u8],
+        bounds: &Bounds,
+    ) -> Result<usize, Refusal> {
+        let mut done = 0;
+        while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
+            match self.step(rest, bounds) {
+                Ok(Some(step)) => {
+                    done += step;
+                    self.searched = 0;
+                }
+                // What came before is good, and is answered first.
+                Err(refusal) if done == 0 => return Err(refusal),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        Ok(done)
+    }
+
+    /// How many bytes the next step takes; `None`: it needs more than there are.
+    fn step(&mut self, bytes: &[u8], bounds: &Bounds) -> Result<Option<usize>, Refusal> {
+        match self.part {
+            Part::Head => self.head(bytes, bounds),
+            Part::Body(left) => Ok(Some(self.body(bytes, left))),
+            Part::ChunkLine => self.chunk_line(bytes),
+            Part::Chunk(left) => Ok(Some(self.chunk(bytes, left))),
+            Part::ChunkEnd => self.chunk_end(bytes),
+            Part::Trailers { count, bytes: sum } => self.trailer(bytes, count, sum, bounds),
+        }
+    }
+
+    /// Whether a message has begun and not ended.
+    pub(in crate::listener) fn is_within(&self) -> bool {
+        self.part != Part::Head
+    }
+
+    fn head(&mut self, bytes: &[u8], bounds: &Bounds) -> Result<Option<usize>, Refusal> {
+        match bytes {
+            // RFC 9112 §2.2: empty lines before a request are passed over.
+            [b'\r', b'\n', ..] => return Ok(Some(2)),
+            [b'\r'] => return Ok(None),
+            _ => {}
+        }
+        // A head that comes in pieces is read anew when another of its lines has ended.
+        let new = bytes.get(self.searched..).unwrap_or_default();
+        let ended = self.searched == 0 || memchr(b'\n', new).is_some();
+        if ended && let Some(head) = Head::read(bytes, bounds)? {
+            self.part = head.body();
+            return Ok(Some(head.length));
+        }
+        self.searched = bytes.len();
+        within(bytes, bounds).map(|()| None)
+    }
+
+    fn body(&mut self, bytes: &[u8], left: u64) -> usize {
+        let (step, left) = take(bytes, left);
+        self.part = if left == 0 {
+            Part::Head
+        } else {
+            Part::Body(left)
+        };
+        step
+    }
+
+    fn chunk_line(&mut self, bytes: &[u8]) -> Result<Option<usize>, Refusal> {
+        let Some(line) = Line::first(bytes, CHUNK_LINE, Refusal::BadRequest)? else {
+            return Ok(None);
+        };
+        let digits = line.text.iter().take_while(|byte| byte.is_ascii_hexdigit());
+        let (digits, rest) = line.text.split_at(digits.count());
+        let size = str::from_utf8(digits)
+            .ok()
+            .filter(|digits| digits.len() <= 15)
+            .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+            .ok_or(Refusal::BadRequest)?;
+        // Nothing between the size and its extensions (RFC 9112 §7.1.1 lets one send none).
+        if !matches!(rest, [] | [b';', ..]) || rest.contains(&b'\r') {
+            return Err(Refusal::BadRequest);
+        }
+        self.part = if size == 0 {
+            Part::Trailers { count: 0, bytes: 0 }
+        } else {
+            Part::Chunk(size)
+        };
+        Ok(Some(line.length))
+    }
+
+    fn chunk(&mut self, bytes: &[u8], left: u64) -> usize {
+        let (step, left) = take(bytes, left);
+        self.part = if left == 0 {
+            Part::ChunkEnd
+        } else {
+            Part::Chunk(left)
+        };
+        step
+    }
+
+    fn chunk_end(&mut self, bytes: &[u8]) -> Result<Option<usize>, Refusal> {
+        match bytes {
+            [b'\r', b'\n', ..] => {
+                self.part = Part::ChunkLine;
+                Ok(Some(2))
+            }
+            [b'\r'] => Ok(None),
+            _ => Err(Refusal::BadRequest),
+        }
+    }
+
+    fn trailer(
+        &mut self,
+        bytes: &[u8],
+        count: usize,
+        so_far: usize,
+        bounds: &Bounds,
+    ) -> Result<Option<usize>, Refusal> {
+        let left = bounds.lines.saturating_sub(so_far);
+        let Some(line) = Line::first(bytes, left, Refusal::HeadTooLarge)? else {
+            return Ok(None);
+        };
+        self.part = match line.text {
+            [] => Part::Head,
+            [b' ' | b'\t', ..] => return Err(Refusal::BadRequest),
+            _ if count == bounds.count => return Err(Refusal::HeadTooLarge),
+            _ => Part::Trailers {
+                count: count + 1,
+                bytes: so_far + line.length,
+            },
+        };
+        Ok(Some(line.length))
+    }
+}
+
+/// How many of `bytes` belong to something that has `left`, and how much it has left then.
+fn take(bytes: &[u8], left: u64) -> (usize, u64) {
+    match usize::try_from(left) {
+        Ok(left) if left <= bytes.len() => (left, 0),
+        _ => (bytes.len(), left - bytes.len() as u64),
+    }
+}
+
+/// Whether what there is of a head may still become one.
+fn within(bytes: &[u8], bounds: &Bounds) -> Result<(), Refusal> {
+    let line = bounds.target + BESIDE_TARGET;
+    match memchr(b'\n', bytes) {
+        None if bytes.len() > line => Err(Refusal::UriTooLong),
+        Some(end) if bytes.len() - end > bounds.lines => Err(Refusal::HeadTooLarge),
+        _ => Ok(()),
+    }
+}
+
+/// A line, without its CRLF.
+struct Line<'a> {
+    text: &'a [u8],
+    /// With the CRLF.
+    length: usize,
+}
+
+impl<'a> Line<'a> {
+    /// The first line of `bytes`, which may be `most` bytes long, else `longer`; `None`: it is not there
+    /// whole.
+    fn first(bytes: &'a [u8], most: usize, longer: Refusal) -> Result<Option<Self>, Refusal> {
+        let end = memchr(b'\n', bytes);
+        if end.unwrap_or(bytes.len()) >= most {
+            return Err(longer);
+        }
+        let Some(end) = end else { return Ok(None) };
+        match bytes.get(..end).unwrap_or_default() {
+            [text @ .., b'\r'] => Ok(Some(Self {
+                text,
+                length: end + 1,
+            })),
+            _ => Err(Refusal::BadRequest),
+        }
+    }
+}
+
+/// What a whole head says of the bytes after it.
+struct Head {
+    length: usize,
+    is_old: bool,
+    content_length: Option<u64>,
+    is_chunked: bool,
+}
+
+impl Head {
+    /// The head at the start of `bytes`; `None`: it is not there whole.
+    fn read(bytes: &[u8], bounds: &Bounds) -> Result<Option<Self>, Refusal> {
+        let Some(first) = Line::first(bytes, usize::MAX, Refusal::HeadTooLarge)? else {
+            return Ok(None);
+        };
+        let mut head = Self {
+            length: first.length,
+            is_old: request_line(first.text, bounds)?,
+            content_length: None,
+            is_chunked: false,
+        };
+        let (mut count, most) = (0, bounds.lines + first.length);
+        loop {
+            let rest = bytes.get(head.length..).unwrap_or_default();
+            let Some(line) = Line::first(rest, usize::MAX, Refusal::HeadTooLarge)? else {
+                return Ok(None);
+            };
+            head.length += line.length;
+            if line.text.is_empty() {
+                return Ok(Some(head));
+            }
+            count += 1;
+            if count > bounds.count || head.length > most {
+                return Err(Refusal::HeadTooLarge);
+            }
+            head.note(line.text)?;
+        }
+    }
+
+    /// Looks at one header line: two names say where a message ends.
+    fn note(&mut self, line: &[u8]) -> Result<(), Refusal> {
+        // A folded line (RFC 9112 §5.2).
+        if let [b' ' | b'\t', ..] = line {
+            return Err(Refusal::BadRequest);
+        }
+        if let Some(value) = value_of(line, b"content-length") {
+            if self.content_length.is_some() || self.is_chunked {
+                return Err(Refusal::BadRequest);
+            }
+            self.content_length = Some(length(value)?);
+        } else if let Some(value) = value_of(line, b"transfer-encoding") {
+            let framed = self.content_length.is_some() || self.is_chunked;
+            if framed || self.is_old || !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(Refusal::BadRequest);
+            }
+            self.is_chunked = true;
+        }
+        Ok(())
+    }
+
+    /// What comes after the head.
+    fn body(&self) -> Part {
+        match self.content_length {
+            _ if self.is_chunked => Part::ChunkLine,
+            Some(length) if length > 0 => Part::Body(length),
+            _ => Part::Head,
+        }
+    }
+}
+
+/// Whether a request line is of HTTP/1.0.
+fn request_line(line: &[u8], bounds: &Bounds) -> Result<bool, Refusal> {
+    let (line, version) = line.split_last_chunk::<9>().ok_or(Refusal::BadRequest)?;
+    let start = memchr(b' ', line).ok_or(Refusal::BadRequest)? + 1;
+    let target = line.get(start..).unwrap_or_default();
+    if target.len() > bounds.target {
+        return Err(Refusal::UriTooLong);
+    }
+    // hyper would cut the target there, and match what was not asked for.
+    if memchr(b'#', target).is_some() {
+        return Err(Refusal::BadRequest);
+    }
+    match version {
+        b" HTTP/1.1" => Ok(false),
+        b" HTTP/1.0" => Ok(true),
+        _ => Err(Refusal::BadRequest),
+    }
+}
+
+/// The value of a header line that has this name.
+fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    if line.get(name.len()) != Some(&b':') {
+        return None;
+    }
+    let (start, value) = line.split_at(name.len());
+    start
+        .eq_ignore_ascii_case(name)
+        .then(|| trimmed(value.get(1..).unwrap_or_default()))
+}
+
+fn trimmed(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
+/// A length is digits and nothing else: no sign, no list (RFC 9112 §6.3).
+fn length(value: &[u8]) -> Result<u64, Refusal> {
+    let is_length = value.iter().all(u8::is_ascii_digit) && value.len() <= DIGITS;
+    str::from_utf8(value)
+        .ok()
+        .filter(|_| is_length)
+        .and_then(|digits| digits.parse().ok())
+        .ok_or(Refusal::BadRequest)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,32 @@
+//! The npm package keeps its promises against this gateway: its own tests run with it, and with the mock WeChat.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+#[test]
+fn the_npm_package_keeps_its_promises_against_this_gateway() {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("client");
+    assert!(
+        package.join("node_modules").exists(),
+        "client/node_modules is missing: run `make tools` first"
+    );
+    let run = Command::new("npm")
+        .arg("test")
+        .current_dir(package)
+        .env("WXGATE", env!("CARGO_BIN_EXE_wxgate"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    let complained = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{said}{complained}");
+    // Node's reporters begin these lines differently.
+    let counts: Vec<&str> = said
+        .lines()
+        .map(|line| line.trim_start_matches(['#', 'ℹ', ' ']))
+        .collect();
+    for count in ["fail 0", "cancelled 0", "skipped 0", "todo 0"] {
+        assert!(counts.contains(&count), "{count}: {said}");
+    }
+    assert!(!counts.contains(&"tests 0"), "the package has no tests");
+}
