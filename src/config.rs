@@ -9,6 +9,7 @@ mod diagnostic;
 mod layers;
 mod mask;
 mod names;
+mod rates;
 mod route;
 mod source;
 mod syntax;
@@ -19,7 +20,7 @@ pub use diagnostic::Report;
 pub use source::Sources;
 
 use crate::setting::{self, ListenAddress, Reader, Setting as _, Value};
-use crate::{admin, endpoint, listener, proxy, session, telemetry, wechat};
+use crate::{admin, endpoint, listener, proxy, rate, session, telemetry, wechat};
 
 setting::section! {
     /// All of `gateway.toml`.
@@ -28,6 +29,8 @@ setting::section! {
         listen: Vec<ListenAddress> = vec![ListenAddress::Tcp(([0, 0, 0, 0], 8080).into())],
         /// Threads that carry traffic; 0: one per core that the cgroup allows.
         workers: u32 = 0,
+        /// Clients may speak HTTP/2 without TLS, by prior knowledge.
+        h2c: bool = false,
         /// `[limits]`
         limits: listener::Limits = listener::Limits::default(),
         /// `[timeouts]`
@@ -48,13 +51,15 @@ setting::section! {
         route: Vec<proxy::route::Config> = Vec::new(),
         /// `[[upstream]]`
         upstream: Vec<crate::upstream::Config> = Vec::new(),
+        /// `[rate]`
+        rate: rate::Config = rate::Config::default(),
         /// `[admin]`
         admin: admin::Config = admin::Config::default(),
         /// `[log]`
         log: telemetry::Config = telemetry::Config::default(),
     }
     later {
-        "accept": "listeners shared by the workers", "tls": "TLS", "rate": "rate limits",
+        "accept": "listeners shared by the workers", "tls": "TLS",
     }
 }
 
@@ -123,6 +128,7 @@ impl Config {
         bounds::listeners(&mut checks, self.workers, &self.limits, &self.timeouts);
         bounds::endpoints(&mut checks, &mut self.endpoints);
         bounds::session(&mut checks, &self.session);
+        rates::check(&mut checks, &mut self.rate, &self.route);
         apps::wechat(&mut checks, &self.wechat);
         apps::apps(&mut checks, &self.app);
         names::check(&mut checks, &self.identity, &self.session, &self.limits);

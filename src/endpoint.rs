@@ -15,12 +15,15 @@ mod session;
 mod userinfo;
 
 use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
 
 use crate::auth::{AppId, Carrier, UnixSeconds};
+use crate::rate::Limits;
 use crate::session::Sessions;
 use crate::{setting, wechat};
 use health::Health;
@@ -83,6 +86,7 @@ pub struct Endpoints {
     decrypt: Decrypt,
     desk: Desk,
     health: Health,
+    limits: Arc<Limits>,
 }
 
 impl Endpoints {
@@ -93,6 +97,7 @@ impl Endpoints {
         sessions: Sessions,
         wechat: wechat::Client,
         carrier: Carrier,
+        limits: Arc<Limits>,
     ) -> Self {
         let exposed = Exposed {
             openid: config.expose.contains(&Expose::OpenId),
@@ -118,15 +123,18 @@ impl Endpoints {
                 sessions: sessions.clone(),
                 wechat: wechat.clone(),
                 flights: phone::flights(),
+                limits: Arc::clone(&limits),
             },
             profiles: Profiles {
                 exposed,
                 sessions: sessions.clone(),
+                limits: Arc::clone(&limits),
             },
             decrypt: Decrypt {
                 exposed,
                 phones: encrypted,
                 sessions: sessions.clone(),
+                limits: Arc::clone(&limits),
             },
             desk: Desk {
                 cookie,
@@ -135,7 +143,20 @@ impl Endpoints {
                 checks: session::checks(),
             },
             health: Health::default(),
+            limits,
         }
+    }
+
+    /// Counts a call of `endpoint` from `address`, where its rate goes by that. To be asked before its body
+    /// is read.
+    pub fn admit(&self, endpoint: Endpoint, address: IpAddr) -> Result<(), Error> {
+        let limiter = match endpoint {
+            Endpoint::Login => &self.limits.login,
+            Endpoint::Phone => &self.limits.phone,
+            Endpoint::UserInfo | Endpoint::Decrypt => &self.limits.decrypt,
+            Endpoint::Session | Endpoint::Logout | Endpoint::Health => return Ok(()),
+        };
+        Ok(limiter.count_address(address)?)
     }
 
     /// A call of `endpoint` with the head `parts` and the whole `body`. `host` is the request's own, with its

@@ -12,8 +12,8 @@ pub mod way;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::mpsc;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -28,16 +28,20 @@ use crate::gateway::clock::now;
 use crate::gateway::dispatch::Client;
 use crate::gateway::site::Plan;
 use crate::listener::{self, Load};
+use crate::proxy::client_address::Trust;
 use crate::proxy::route;
 use crate::session::Sessions;
 use crate::telemetry::access_log::AccessLog;
-use crate::{admin, session, wechat};
+use crate::{admin, rate, session, wechat};
 
 /// How long a start waits for the names of upstreams. What is not known by then is looked up later.
 const FIRST_LOOKUP: Duration = Duration::from_secs(2);
 
 /// How often expired sessions are looked for; each step is small.
 const SWEEP: Duration = Duration::from_millis(200);
+
+/// How often limiters forget whom they need not remember.
+const FORGET: Duration = Duration::from_secs(1);
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -99,8 +103,9 @@ impl Gateway {
         )?;
         let sessions = plan.sessions.clone();
         control.spawn(sweep(sessions.clone()));
+        control.spawn(forget(Arc::downgrade(&plan.rates)));
         control.spawn(plan.groups.tend());
-        let load = Arc::new(Load::new(most_connections(config)));
+        let load = Arc::new(load(config));
         let workers = bound
             .sockets
             .into_iter()
@@ -169,32 +174,32 @@ impl Drop for Gateway {
     }
 }
 
+/// How many connections there may be: behind a proxy that we trust there are many clients.
+fn load(config: &Config) -> Load {
+    let trust = Trust::new(&config.proxies);
+    let of_one = usize::try_from(config.limits.per_address).unwrap_or(usize::MAX);
+    Load::new(most_connections(config)).per_address(of_one, move |address| trust.covers(address))
+}
+
 fn work(
     sockets: Vec<std::net::TcpListener>,
     plan: &Arc<Plan>,
     load: &Arc<Load>,
     draining: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    listener::run(
-        sockets,
-        &plan.limits,
-        &plan.timeouts,
-        load,
-        draining,
-        |wheel| {
-            let site = plan.site(wheel);
-            move |peer| {
-                let (site, client) = (
-                    site.clone(),
-                    std::rc::Rc::new(Client::new(peer, &site.proxy.trust)),
-                );
-                move |arrival| {
-                    let (site, client) = (site.clone(), client.clone());
-                    async move { site.answer(arrival, &client).await }
-                }
+    listener::run(sockets, &plan.listening(), load, draining, |wheel| {
+        let site = plan.site(wheel);
+        move |peer| {
+            let (site, client) = (
+                site.clone(),
+                std::rc::Rc::new(Client::new(peer, &site.proxy.trust)),
+            );
+            move |arrival| {
+                let (site, client) = (site.clone(), client.clone());
+                async move { site.answer(arrival, &client).await }
             }
-        },
-    )
+        }
+    })
 }
 
 /// The access log. Who a user is in it depends on `session.secret`, so that a restart changes no name.
@@ -217,6 +222,17 @@ fn first_look_up(plan: &Plan, control: &Runtime) {
         let _ = done.send(());
     });
     let _ = wait.recv_timeout(FIRST_LOOKUP);
+}
+
+/// Sweeps limiters as long as there is anybody to ask them.
+async fn forget(rates: Weak<rate::Limits>) {
+    loop {
+        tokio::time::sleep(FORGET).await;
+        let Some(rates) = rates.upgrade() else {
+            return;
+        };
+        rates.sweep();
+    }
 }
 
 async fn sweep(sessions: Sessions) {

@@ -6,6 +6,7 @@
 mod closing;
 mod connection;
 mod framing;
+mod load;
 mod parking;
 mod worker;
 
@@ -17,7 +18,8 @@ use http::{HeaderName, Request};
 use socket2::{Domain, Protocol, Socket, Type};
 
 pub use self::connection::RequestBody;
-pub use self::worker::{Load, run};
+pub use self::load::Load;
+pub use self::worker::run;
 use crate::setting::{self, ListenAddress, Size};
 
 /// Connections that the kernel holds for us before we accept them.
@@ -28,6 +30,17 @@ const BACKLOG: i32 = 4096;
 pub struct Peer {
     /// Their address.
     pub address: SocketAddr,
+}
+
+/// How the connections of a listener are served.
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'a> {
+    /// How much a client may ask.
+    pub limits: &'a Limits,
+    /// How long it may take.
+    pub timeouts: &'a Timeouts,
+    /// Whether a client may speak HTTP/2 without TLS, if it knows beforehand that it can.
+    pub h2c: bool,
 }
 
 /// What comes in on a connection. Its headers may hold a credential: no `Debug`.
@@ -55,6 +68,8 @@ pub enum Refusal {
     RequestTimeout,
     /// There are `limits.connections` already.
     Overloaded,
+    /// There are `limits.per_address` of this address already.
+    Crowded,
 }
 
 impl Refusal {
@@ -137,10 +152,13 @@ setting::section! {
         uri: Size = Size(8 << 10),
         /// Connections at once; 0: 45 % of the hard limit on open files.
         connections: u32 = 0,
+        /// Streams at once on a connection of HTTP/2.
+        h2_streams: u32 = 100,
+        /// Connections at once of one address, IPv6 by /64; 0: as many as there may be at all.
+        per_address: u32 = 0,
         /// Header names with other bytes than letters, digits and `-` to let through (R2).
         header_names: Vec<HeaderName> = Vec::new(),
     }
-    later { "per_address": "a limit on connections per address", "h2_streams": "HTTP/2" }
 }
 
 setting::section! {

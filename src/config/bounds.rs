@@ -39,6 +39,13 @@ pub(super) fn listeners(
         Size(256),
         "a path and a query need as much",
     );
+    if !(1..=10_000).contains(&limits.h2_streams) {
+        checks.blame(
+            "limits.h2_streams",
+            "`limits.h2_streams` is not from 1 to 10000",
+            "clients ask for about 100",
+        );
+    }
     if limits.headers > Size(1 << 20) {
         checks.blame(
             "limits.headers",

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use http::{Request, Response};
+use http::{Request, Response, Version};
 
 use crate::error::{self, Code, Problem};
 use crate::gateway::answer::{Content, Leaving, Line};
@@ -12,6 +12,7 @@ use crate::gateway::site::Site;
 use crate::gateway::way::{Sign, Way};
 use crate::listener::{Arrival, Peer, RequestBody};
 use crate::proxy::client_address::{self, Trust};
+use crate::proxy::headers;
 use crate::proxy::host::Host;
 use crate::proxy::trace::RequestId;
 use crate::proxy::{Context, Trail};
@@ -77,16 +78,21 @@ impl Site {
 
     async fn handle(
         &self,
-        request: Request<RequestBody>,
+        mut request: Request<RequestBody>,
         client: &Client,
         id: RequestId,
         trail: &mut Trail,
     ) -> Result<Response<Content>, Problem> {
         let sign = Sign::of(&request);
+        if request.version() == Version::HTTP_2 {
+            headers::from_http2(request.headers_mut());
+        }
         let (host, path) = match self.crossing.way(&request, &sign)? {
             Way::Own(endpoint, host) => {
                 let host = host.as_ref().map_or("", Host::as_str);
-                return Box::pin(self.answer_own(request, endpoint, host)).await;
+                let address = self.proxy.trust.address(&client.peer, request.headers());
+                trail.client = Some(address);
+                return Box::pin(self.answer_own(request, endpoint, host, address)).await;
             }
             Way::Routes(host, path) => (host, path),
         };

@@ -46,7 +46,7 @@ mod tests {
     use tokio::sync::watch;
 
     use super::*;
-    use crate::listener::{self, Arrival, Limits, Load, Timeouts};
+    use crate::listener::{self, Arrival, Limits, Load, Options, Timeouts};
 
     async fn answer(arrival: Arrival) -> Response<Full<Bytes>> {
         let work = async {
@@ -88,16 +88,14 @@ mod tests {
         let worker = std::thread::spawn(move || {
             let load = Arc::new(Load::new(16));
             let sockets = bound.sockets.pop().unwrap();
+            let (limits, timeouts) = (Limits::default(), Timeouts::default());
+            let options = Options {
+                limits: &limits,
+                timeouts: &timeouts,
+                h2c: false,
+            };
             let connect = |_: &crate::deadline::Wheel| |_: listener::Peer| answer;
-            listener::run(
-                sockets,
-                &Limits::default(),
-                &Timeouts::default(),
-                &load,
-                drain,
-                connect,
-            )
-            .unwrap();
+            listener::run(sockets, &options, &load, drain, connect).unwrap();
         });
         let (mut one, mut other) = (
             TcpStream::connect(address).unwrap(),

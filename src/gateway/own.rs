@@ -1,5 +1,6 @@
 //! A call of one of the gateway's own endpoints: its body read here, the rest done on the control runtime.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{Request, Response};
@@ -20,7 +21,9 @@ impl Site {
         request: Request<RequestBody>,
         endpoint: Endpoint,
         host: &str,
+        address: IpAddr,
     ) -> Result<Response<Content>, Problem> {
+        (self.endpoints.admit(endpoint, address)).map_err(|error| Problem::from(&error))?;
         let (head, body) = request.into_parts();
         let bounds = Bounds {
             most: BODY_MOST,

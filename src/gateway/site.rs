@@ -14,7 +14,7 @@ use crate::gateway::Error;
 use crate::gateway::capacity::workers;
 use crate::gateway::lots::Lots;
 use crate::gateway::way::Crossing;
-use crate::listener::{Limits, Timeouts};
+use crate::listener::{Limits, Options, Timeouts};
 use crate::proxy::client_address::Trust;
 use crate::proxy::headers::Rules;
 use crate::proxy::retry::Budget;
@@ -23,7 +23,7 @@ use crate::proxy::{Bearing, Proxy};
 use crate::session::Sessions;
 use crate::telemetry::access_log;
 use crate::upstream::{GroupId, Groups, Patience, Pool, Servers, Upstreams};
-use crate::wechat;
+use crate::{rate, wechat};
 
 /// How often idle upstream connections are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -32,8 +32,10 @@ const SWEEP: Duration = Duration::from_secs(1);
 pub(super) struct Plan {
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
+    h2c: bool,
     pub(super) sessions: Sessions,
     pub(super) groups: Arc<Groups>,
+    pub(super) rates: Arc<rate::Limits>,
     pub(super) endpoints: Arc<Endpoints>,
     crossing: Crossing,
     table: Arc<Table>,
@@ -57,6 +59,15 @@ pub(super) struct Site {
 }
 
 impl Plan {
+    /// How connections are served.
+    pub(super) fn listening(&self) -> Options<'_> {
+        Options {
+            limits: &self.limits,
+            timeouts: &self.timeouts,
+            h2c: self.h2c,
+        }
+    }
+
     pub(super) fn new(
         config: &Config,
         control: &Handle,
@@ -78,18 +89,23 @@ impl Plan {
         let carrier = Carrier::new(config.session.header.clone(), config.session.cookie_name());
         let rules = Rules::new(&config.identity, &config.limits.header_names, &carrier);
         let apps = config.app.iter().map(|app| app.appid.clone()).collect();
+        let rates = table.routes().iter().map(|route| route.rate.as_ref());
+        let rates = Arc::new(rate::Limits::new(&config.rate, rates));
         let endpoints = Endpoints::new(
             &config.endpoints,
             apps,
             sessions.clone(),
             wechat,
             carrier.clone(),
+            Arc::clone(&rates),
         );
         Ok(Self {
             limits: config.limits.clone(),
             timeouts: config.timeouts.clone(),
+            h2c: config.h2c,
             sessions,
             groups: Arc::new(groups),
+            rates,
             endpoints: Arc::new(endpoints),
             crossing: Crossing::new(config),
             table: Arc::new(table),
@@ -126,6 +142,7 @@ impl Plan {
             bearing: Bearing {
                 silence: self.timeouts.body,
             },
+            limits: Arc::clone(&self.rates),
             budget: Budget::new(),
             wheel: wheel.clone(),
         };

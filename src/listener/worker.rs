@@ -5,7 +5,6 @@ use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,67 +18,20 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::deadline::{TICK, Wheel};
+use crate::listener::connection::http2;
 use crate::listener::connection::io::Io;
 use crate::listener::connection::state::State;
 use crate::listener::connection::{self, Worker};
 use crate::listener::framing::Bounds;
-use crate::listener::{Arrival, Limits, Peer, Refusal, Timeouts, closing};
+use crate::listener::load::{Load, Welcome};
+use crate::listener::{Arrival, Limits, Options, Peer, closing};
 
 /// The most bytes that hyper keeps of one direction of a connection. What a stalled peer costs us is
 /// bounded by it.
 const BUFFER: usize = 64 << 10;
 
-/// Connections beyond the limit that are told so at once, at least.
-const TOLD: usize = 64;
-
 /// The header lines that hyper has room for without the heap.
 const HYPERS_LINES: usize = 100;
-
-/// How many connections there are, over all workers, and how many there may be.
-#[derive(Debug)]
-pub struct Load {
-    connections: AtomicUsize,
-    most: usize,
-}
-
-impl Load {
-    /// No connections yet, and never more than `most`.
-    pub fn new(most: usize) -> Self {
-        Self {
-            connections: AtomicUsize::new(0),
-            most,
-        }
-    }
-
-    fn admit(self: &Arc<Self>) -> (Welcome, Place) {
-        let before = self.connections.fetch_add(1, Ordering::Relaxed);
-        let welcome = match before {
-            before if before < self.most => Welcome::In,
-            before if before < self.most + self.most.div_ceil(8).max(TOLD) => Welcome::Told,
-            _ => Welcome::Out,
-        };
-        (welcome, Place(Arc::clone(self)))
-    }
-}
-
-/// What becomes of a new connection.
-enum Welcome {
-    /// It is served.
-    In,
-    /// There are too many, and it is told so.
-    Told,
-    /// There are so many that telling would cost more than we have.
-    Out,
-}
-
-/// A connection's place in the count.
-struct Place(Arc<Load>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// Carries traffic on this thread until `drain` says to stop and what is under way has ended.
 ///
@@ -92,8 +44,7 @@ impl Drop for Place {
 /// The runtime cannot be built, or a socket cannot be given to it.
 pub fn run<C, S, F, B>(
     sockets: Vec<TcpListener>,
-    limits: &Limits,
-    timeouts: &Timeouts,
+    options: &Options<'_>,
     load: &Arc<Load>,
     mut drain: watch::Receiver<bool>,
     setup: impl FnOnce(&Wheel) -> C,
@@ -111,10 +62,12 @@ where
     runtime.block_on(async move {
         let worker = Rc::new(Worker {
             wheel: Wheel::default(),
-            timeouts: Rc::new(timeouts.clone()),
-            http: http(limits),
+            timeouts: Rc::new(options.timeouts.clone()),
+            http: http(options.limits),
+            http2: http2::builder(options.limits, options.timeouts),
+            h2c: options.h2c,
             draining: Cell::new(false),
-            bounds: Rc::new(Bounds::of(limits)),
+            bounds: Rc::new(Bounds::of(options.limits)),
             desk: Rc::default(),
         });
         let connect = Rc::new(setup(&worker.wheel));
@@ -183,22 +136,25 @@ async fn accept<C, S, F, B>(
         let Some((stream, peer)) = next(listener).await else {
             continue;
         };
-        let (welcome, place) = load.admit();
-        if matches!(welcome, Welcome::Out) {
+        let (mut welcome, mut place) = load.admit();
+        if welcome == Welcome::In {
+            welcome = place.claim(peer.address.ip());
+        }
+        if welcome == Welcome::Out {
             continue;
         }
         let (worker, handler) = (Rc::clone(worker), connect(peer));
         let mut connections = connections.borrow_mut();
-        if matches!(welcome, Welcome::In) {
-            connections.spawn_local(connection::serve(stream, worker, handler, place));
-        } else {
+        if let Welcome::Told(refusal) = welcome {
             connections.spawn_local(async move {
                 let _place = place;
                 let state = State::new(&worker.wheel, &worker.timeouts);
                 let io = Io::new(stream, Rc::clone(&state), &worker);
-                let answer = handler(Arrival::Refusal(Refusal::Overloaded)).await;
+                let answer = handler(Arrival::Refusal(refusal)).await;
                 closing::refuse(io, &state, answer).await;
             });
+        } else {
+            connections.spawn_local(connection::serve(stream, worker, handler, place));
         }
         while connections.try_join_next().is_some() {}
     }

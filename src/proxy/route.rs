@@ -7,6 +7,7 @@
 use http::Method;
 
 use crate::auth::{AppId, Require};
+use crate::rate::Rule;
 use crate::setting::{self, Size};
 
 mod build;
@@ -42,10 +43,12 @@ setting::section! {
         apps: Vec<AppId> = Vec::new(),
         /// The largest request body here; `limits.body` where absent.
         body: Option<Size> = None,
+        /// How often it may be asked; absent: as often as anybody likes.
+        rate: Option<Rule> = None,
     }
     later {
         "response": "a time-out of its own per route",
-        "websocket": "WebSocket", "websocket_token": "WebSocket", "cors": "CORS", "rate": "rate limits",
+        "websocket": "WebSocket", "websocket_token": "WebSocket", "cors": "CORS",
         "identity": "identity fields per route", "set": "request headers per route", "response_set": "response headers per route",
     }
 }

@@ -43,7 +43,7 @@ impl Io {
             stream,
             held: BytesMut::new(),
             free: 0,
-            framing: Framing::new(),
+            framing: Framing::new(worker.h2c),
             bounds: Rc::clone(&worker.bounds),
             state,
             desk: Rc::clone(&worker.desk),
@@ -81,6 +81,11 @@ impl Io {
                 return Poll::Ready(Ok(false));
             }
         }
+    }
+
+    /// Whether it is not HTTP/1 that the peer speaks.
+    pub(in crate::listener) fn is_foreign(&self) -> bool {
+        self.framing.is_foreign()
     }
 
     /// Tells the peer that nothing more will come from us.

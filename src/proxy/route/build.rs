@@ -10,6 +10,7 @@ use super::table::{HostRule, Route, Strip, Table};
 use super::target::Target;
 use crate::auth::{Policy, Require};
 use crate::proxy::{host, path, prefix};
+use crate::rate::Per;
 use crate::setting::{Size, shown};
 
 impl Table {
@@ -78,6 +79,17 @@ fn route(index: usize, config: &Config, body: Size, mistakes: &mut Mistakes<'_>)
             "name the methods that may come in `methods`, or write a size such as \"1KiB\"",
         );
     }
+    let by_user = config
+        .rate
+        .as_ref()
+        .is_some_and(|rate| rate.per == Per::User);
+    if by_user && config.require == Require::None {
+        mistakes.tell(
+            "rate.per",
+            "cannot be \"user\": a route with `require = \"none\"` knows no users",
+            "write \"address\", or another `require`",
+        );
+    }
     let to = target(config, mistakes);
     let path = prefix("path", &config.path, mistakes);
     let path = path.map(|path| Box::from(path::as_read(&path)));
@@ -91,6 +103,7 @@ fn route(index: usize, config: &Config, body: Size, mistakes: &mut Mistakes<'_>)
         },
         to,
         body: config.body.unwrap_or(body),
+        rate: config.rate.clone(),
         hosts,
         path: path?,
         methods: config.methods.clone(),

@@ -8,6 +8,7 @@ use http::{HeaderValue, Method};
 use super::target::Target;
 use crate::auth::Policy;
 use crate::proxy::path;
+use crate::rate::Rule;
 use crate::setting::Size;
 
 /// One route, ready for requests.
@@ -21,6 +22,8 @@ pub struct Route {
     pub to: Option<Target>,
     /// The largest request body.
     pub body: Size,
+    /// How often it may be asked.
+    pub rate: Option<Rule>,
     pub(super) hosts: Vec<HostRule>,
     /// As it is read, without a `/` at its end; `""` stands for every path.
     pub(super) path: Box<str>,

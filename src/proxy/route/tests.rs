@@ -18,6 +18,7 @@ fn config(host: &[&str], path: &str, methods: &[Method]) -> Config {
         strip: String::new(),
         apps: Vec::new(),
         body: None,
+        rate: None,
     }
 }
 
