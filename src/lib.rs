@@ -15,5 +15,6 @@ pub mod rate;
 pub mod session;
 pub mod setting;
 pub mod telemetry;
+pub mod tls;
 pub mod upstream;
 pub mod wechat;

@@ -44,6 +44,7 @@ const PURE: &[&str] = &[
     "src/rate/rule",
     "src/session/packed",
     "src/session/user",
+    "src/tls/names",
     "src/upstream/balance",
     "src/upstream/frame",
     "src/wechat/address",
