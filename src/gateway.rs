@@ -32,7 +32,7 @@ use crate::proxy::client_address::Trust;
 use crate::proxy::route;
 use crate::session::Sessions;
 use crate::telemetry::access_log::AccessLog;
-use crate::{admin, rate, session, wechat};
+use crate::{admin, rate, session, tls, wechat};
 
 /// How long a start waits for the names of upstreams. What is not known by then is looked up later.
 const FIRST_LOOKUP: Duration = Duration::from_secs(2);
@@ -55,6 +55,9 @@ pub enum Error {
     /// The client of `WeChat`'s API cannot be built.
     #[error("wechat: {0}")]
     Wechat(#[from] wechat::Error),
+    /// Certificates for upstreams cannot be read.
+    #[error("upstream: {0}")]
+    Upstream(#[from] tls::Error),
     /// Routes that lead nowhere, or that are one. A config that was loaded has none.
     #[error("{}", told(.0))]
     Routes(Vec<route::Fault>),

@@ -20,9 +20,11 @@ mod server;
 mod share;
 mod stream;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::setting;
+use crate::tls;
 
 pub use self::answer::Answer;
 pub use self::balance::{Balance, digest};
@@ -60,11 +62,17 @@ setting::section! {
         max_in_flight: u32 = 0,
         /// Idle connections kept to each server. Each worker has its share.
         idle_per_server: u32 = IDLE_PER_SERVER,
+        /// The authorities that vouch for servers by https; absent: the system's.
+        ca: Option<PathBuf> = None,
+        /// What servers by https are shown: a certificate and its chain.
+        client_cert: Option<PathBuf> = None,
+        /// The private key of `client_cert`.
+        client_key: Option<PathBuf> = None,
         /// `[upstream.health]`
         health: Health = Health::default(),
     }
     later {
-        "http2": "HTTP/2 to upstreams", "ca": "https to an upstream", "client_cert": "https to an upstream",
+        "http2": "HTTP/2 to upstreams",
     }
 }
 
@@ -85,6 +93,21 @@ setting::section! {
         rise: u32 = 2,
         /// Bad ones in a row that take it out.
         fall: u32 = 3,
+    }
+}
+
+impl Config {
+    /// Whether some server of it is reached by https.
+    pub fn has_tls(&self) -> bool {
+        self.servers.iter().any(|member| member.url.is_tls())
+    }
+
+    /// The files that connections by https need.
+    pub fn tls_files(&self) -> tls::client::Files<'_> {
+        tls::client::Files {
+            ca: self.ca.as_deref(),
+            own: self.client_cert.as_deref().zip(self.client_key.as_deref()),
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! The groups of servers of a config, and the routes that lead to them.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use crate::config::bounds;
 use crate::config::check::Checks;
 use crate::proxy::host::Host;
 use crate::proxy::route::{self, Target, To, is_name};
 use crate::setting::{ListenAddress, Origin, closest};
+use crate::tls;
 use crate::upstream::{Config, PRESERVE};
 
 /// The most weight of a server.
@@ -29,6 +31,7 @@ pub(super) fn check(checks: &mut Checks<'_>, groups: &[Config], routes: &[route:
         servers(checks, group, path);
         host(checks, group, path);
         health(checks, group, &format!("{path}.health"));
+        secure(checks, group, path);
     }
     for (route, path) in routes.iter().zip(checks.items("route")) {
         known(checks, route, &path, groups);
@@ -89,6 +92,50 @@ fn host(checks: &mut Checks<'_>, group: &Config, path: &str) {
             "write \"preserve\" for the client's, or a name such as \"app.internal\"",
         );
     }
+}
+
+/// Certificates, where servers are reached by https.
+fn secure(checks: &mut Checks<'_>, group: &Config, path: &str) {
+    let [ca, cert, key] = ["ca", "client_cert", "client_key"].map(|key| format!("{path}.{key}"));
+    let files = [
+        (&ca, &group.ca),
+        (&cert, &group.client_cert),
+        (&key, &group.client_key),
+    ];
+    if !group.has_tls() {
+        for (at, _) in files.iter().filter(|(_, file)| file.is_some()) {
+            checks.blame(
+                at,
+                format!("`{at}` has no effect: no server is reached by https"),
+                "write https:// in `servers`, or take this out",
+            );
+        }
+        return;
+    }
+    for (one, other) in [(&files[1], &files[2]), (&files[2], &files[1])] {
+        if one.1.is_some() && other.1.is_none() {
+            let message = format!("`{}` needs `{}`", one.0, other.0);
+            checks.blame(
+                one.0,
+                message,
+                "a certificate is shown with its private key",
+            );
+            return;
+        }
+    }
+    let Err(error) = tls::Client::new(group.tls_files(), &[]) else {
+        return;
+    };
+    let is_own = |file: &Option<PathBuf>| file.as_deref().is_some_and(|file| error.is_of(file));
+    let at = match files.iter().find(|(_, file)| is_own(file)) {
+        Some((at, _)) => at.as_str(),
+        None => path,
+    };
+    checks.blame(
+        at,
+        format!("`{at}`: {error}"),
+        "PEM files are read, one certificate after the other",
+    );
 }
 
 fn health(checks: &mut Checks<'_>, group: &Config, path: &str) {

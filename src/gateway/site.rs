@@ -18,7 +18,7 @@ use crate::listener::{Limits, Options, Timeouts};
 use crate::proxy::client_address::Trust;
 use crate::proxy::headers::Rules;
 use crate::proxy::retry::Budget;
-use crate::proxy::route::{Table, To};
+use crate::proxy::route::{Table, Target, To};
 use crate::proxy::{Bearing, Proxy};
 use crate::session::Sessions;
 use crate::telemetry::access_log;
@@ -78,14 +78,15 @@ impl Plan {
         let table = Table::build(&config.route, config.limits.body).map_err(Error::Routes)?;
         let mut groups = Groups::new(Arc::new(Servers::default()));
         for upstream in &config.upstream {
-            groups.add(upstream);
+            groups.add(upstream)?;
         }
         let leads = table.routes().iter();
-        let leads = leads.map(|route| match route.to.as_ref()?.to() {
-            To::Server(origin) => Some(groups.single(origin)),
-            To::Group(name) => groups.find(name),
+        let leads = leads.map(|route| match route.to.as_ref().map(Target::to) {
+            Some(To::Server(origin)) => groups.single(origin).map(Some),
+            Some(To::Group(name)) => Ok(groups.find(name)),
+            None => Ok(None),
         });
-        let leads = leads.collect();
+        let leads = leads.collect::<Result<_, _>>()?;
         let carrier = Carrier::new(config.session.header.clone(), config.session.cookie_name());
         let rules = Rules::new(&config.identity, &config.limits.header_names, &carrier);
         let apps = config.app.iter().map(|app| app.appid.clone()).collect();

@@ -1,4 +1,4 @@
-//! Where a service is: `http://HOST:PORT`, or a socket in the file system.
+//! Where a service is: `http://HOST:PORT`, `https://HOST:PORT`, or a socket in the file system.
 
 use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
@@ -21,9 +21,11 @@ const EXAMPLE: &str = "write \"http://HOST:PORT\", and a path if there is one";
 pub enum Origin {
     /// A name or an IP address, and a port.
     Host {
+        /// By https.
+        tls: bool,
         /// In small letters, an IPv6 address without brackets.
         host: Box<str>,
-        /// The port, 80 where none was given.
+        /// The port, 80 or 443 where none was given.
         port: u16,
     },
     /// A socket in the file system.
@@ -48,9 +50,11 @@ impl Origin {
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(without_scheme(text));
         };
-        if scheme != "http" {
-            return Err(EXAMPLE.to_owned());
-        }
+        let (tls, usual) = match scheme {
+            "http" => (false, 80),
+            "https" => (true, 443),
+            _ => return Err(EXAMPLE.to_owned()),
+        };
         if text.contains(['?', '#']) {
             return Err("take the `?` or `#` off, and what follows it".to_owned());
         }
@@ -61,14 +65,14 @@ impl Origin {
         }
         let (host, digits) = split_port(authority).ok_or(EXAMPLE)?;
         let port = match digits {
-            "" => 80,
+            "" => usual,
             digits => digits.parse().map_err(|_| EXAMPLE)?,
         };
         if port == 0 {
-            return Err("write a port from 1 to 65535, or none for 80".to_owned());
+            return Err(format!("write a port from 1 to 65535, or none for {usual}"));
         }
         let host = host_name(host).ok_or(EXAMPLE)?;
-        Ok((Self::Host { host, port }, path))
+        Ok((Self::Host { tls, host, port }, path))
     }
 
     /// Reads a server that stands alone, or says what to write instead.
@@ -79,10 +83,15 @@ impl Origin {
         }
     }
 
+    /// Whether it is reached by https.
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Self::Host { tls: true, .. })
+    }
+
     /// The name or address, and the port; a socket in the file system has none.
     pub fn host_and_port(&self) -> Option<(&str, u16)> {
         match self {
-            Self::Host { host, port } => Some((host, *port)),
+            Self::Host { host, port, .. } => Some((host, *port)),
             Self::Unix(_) => None,
         }
     }
@@ -91,8 +100,14 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Host { host, port } if host.contains(':') => write!(f, "http://[{host}]:{port}"),
-            Self::Host { host, port } => write!(f, "http://{host}:{port}"),
+            Self::Host { tls, host, port } => {
+                let scheme = if *tls { "https" } else { "http" };
+                if host.contains(':') {
+                    write!(f, "{scheme}://[{host}]:{port}")
+                } else {
+                    write!(f, "{scheme}://{host}:{port}")
+                }
+            }
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
@@ -182,6 +197,8 @@ mod tests {
             ("http://127.0.0.1:3000", "http://127.0.0.1:3000"),
             ("http://A.example./", "http://a.example:80"),
             ("http://my_service:1", "http://my_service:1"),
+            ("https://a.example", "https://a.example:443"),
+            ("https://[::1]:8443", "https://[::1]:8443"),
             ("http://[::0:1]:3000", "http://[::1]:3000"),
             ("unix:/run/app.sock", "unix:/run/app.sock"),
         ] {
@@ -204,7 +221,9 @@ mod tests {
             ("http://a b", "write \"http://HOST"),
             ("http://[::1", "write \"http://HOST"),
             ("http://[::1]x", "write \"http://HOST"),
-            ("http://a:0", "from 1 to"),
+            ("http://a:0", "none for 80"),
+            ("https://a:0", "none for 443"),
+            ("ftp://a", "write \"http://HOST"),
         ] {
             let help = Origin::parse(text).unwrap_err();
             assert!(help.contains(expected), "{text}: {help}");

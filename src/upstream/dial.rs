@@ -21,7 +21,7 @@ where
     let open = near.open();
     let connecting = tokio::time::timeout(
         share.patience.connect,
-        Stream::connect(&near.server.address),
+        Stream::connect(&share.group, &near.server),
     );
     let connected = match connecting.await {
         Ok(connected) => connected,

@@ -6,9 +6,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use http::HeaderValue;
 
+use crate::auth::crypto::hex;
 use crate::setting::{Origin, ServerAddress};
+use crate::tls;
 use crate::upstream::server::{Server, Servers};
 use crate::upstream::{Balance, Config, Health, IDLE_PER_SERVER, Member, PRESERVE};
+
+/// What is spoken within TLS.
+const PROTOCOLS: &[&[u8]] = &[b"http/1.1"];
 
 /// One of [`Groups`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +33,7 @@ pub struct Group {
     /// What tells its servers from those of other groups at the same address.
     kind: Arc<str>,
     host: Option<HeaderValue>,
+    tls: Option<tls::Client>,
     roster: RwLock<Arc<Roster>>,
     /// Moves on with the roster.
     version: AtomicU64,
@@ -51,16 +57,19 @@ impl Groups {
         }
     }
 
-    /// Adds an `[[upstream]]`.
-    pub fn add(&mut self, config: &Config) -> GroupId {
-        self.put(Group::new(config.clone()))
+    /// Adds an `[[upstream]]`. Its certificates are read.
+    pub fn add(&mut self, config: &Config) -> Result<GroupId, tls::Error> {
+        let group = Group::new(config.clone())?;
+        group.refresh(&self.servers);
+        self.groups.push(Arc::new(group));
+        Ok(GroupId(self.groups.len() - 1))
     }
 
     /// The group of one server, which is added where it is new.
-    pub fn single(&mut self, origin: &Origin) -> GroupId {
+    pub fn single(&mut self, origin: &Origin) -> Result<GroupId, tls::Error> {
         match self.find(&origin.to_string()) {
-            Some(known) => known,
-            None => self.put(Group::new(alone(origin))),
+            Some(known) => Ok(known),
+            None => self.add(&alone(origin)),
         }
     }
 
@@ -86,18 +95,20 @@ impl Groups {
     pub fn servers(&self) -> &Arc<Servers> {
         &self.servers
     }
-
-    fn put(&mut self, group: Group) -> GroupId {
-        group.refresh(&self.servers);
-        self.groups.push(Arc::new(group));
-        GroupId(self.groups.len() - 1)
-    }
 }
 
 impl Group {
-    fn new(config: Config) -> Self {
-        Self {
-            kind: config.name.as_str().into(),
+    fn new(config: Config) -> Result<Self, tls::Error> {
+        let tls = if config.has_tls() {
+            Some(tls::Client::new(config.tls_files(), PROTOCOLS)?)
+        } else {
+            None
+        };
+        // A server that is reached with other certificates is another one: connections are not shared.
+        let digest = tls.as_ref().map(|tls| hex(&tls.digest()));
+        Ok(Self {
+            kind: format!("{} {}", config.name, digest.unwrap_or_default()).into(),
+            tls,
             host: Some(config.host.as_str())
                 .filter(|host| *host != PRESERVE)
                 .and_then(|host| HeaderValue::from_str(host).ok()),
@@ -105,7 +116,7 @@ impl Group {
             roster: RwLock::default(),
             version: AtomicU64::new(0),
             all_down: AtomicBool::new(false),
-        }
+        })
     }
 
     /// Its name, or the URL of its only server.
@@ -123,6 +134,11 @@ impl Group {
     /// The `Host` that its servers see, where that is not the client's.
     pub(super) fn host(&self) -> Option<&HeaderValue> {
         self.host.as_ref()
+    }
+
+    /// How servers are reached by https, where one is.
+    pub(super) fn tls(&self) -> Option<&tls::Client> {
+        self.tls.as_ref()
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -224,6 +240,9 @@ fn alone(origin: &Origin) -> Config {
         max_connections: 0,
         max_in_flight: 0,
         idle_per_server: IDLE_PER_SERVER,
+        ca: None,
+        client_cert: None,
+        client_key: None,
         health: Health::default(),
     }
 }
@@ -236,7 +255,7 @@ fn literal(host: &str, port: u16) -> Option<ServerAddress> {
 fn addresses(origin: &Origin, servers: &Servers) -> Vec<ServerAddress> {
     let (host, port) = match origin {
         Origin::Unix(path) => return vec![ServerAddress::Unix(Arc::clone(path))],
-        Origin::Host { host, port } => (host, *port),
+        Origin::Host { host, port, .. } => (host, *port),
     };
     if let Some(address) = literal(host, port) {
         return vec![address];

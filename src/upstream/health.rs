@@ -60,7 +60,7 @@ async fn check(group: Arc<Group>, server: Arc<Server>) {
 
 /// The status that `server` answers to a check.
 async fn ask(group: &Group, server: &Server) -> io::Result<u16> {
-    let stream = Stream::connect(&server.address).await?;
+    let stream = Stream::connect(group, server).await?;
     let (mut send, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(io::Error::other)?;

@@ -76,7 +76,7 @@ mod tests {
     async fn a_name_gets_addresses_and_an_address_needs_no_look_up() {
         let servers = Arc::new(Servers::default());
         let mut groups = Groups::new(Arc::clone(&servers));
-        let mut single = |text| groups.single(&Origin::parse(text).unwrap());
+        let mut single = |text| groups.single(&Origin::parse(text).unwrap()).unwrap();
         let literal = single("http://[::1]");
         let socket = single("unix:/run/a.sock");
         let name = single("http://localhost:81");
@@ -96,7 +96,9 @@ mod tests {
 
         // The next config knows the addresses from the start, and it knows the servers.
         let mut next = Groups::new(servers);
-        let name = next.single(&Origin::parse("http://localhost:81").unwrap());
+        let name = next
+            .single(&Origin::parse("http://localhost:81").unwrap())
+            .unwrap();
         let known = next.all()[name.0].servers();
         assert!(known.len() == found.len() && known[0].id == found[0].id);
     }
@@ -105,7 +107,9 @@ mod tests {
     fn a_look_up_that_finds_the_same_in_another_order_changes_nothing() {
         let servers = Arc::new(Servers::default());
         let mut groups = Groups::new(Arc::clone(&servers));
-        let id = groups.single(&Origin::parse("http://many.test:80").unwrap());
+        let id = groups
+            .single(&Origin::parse("http://many.test:80").unwrap())
+            .unwrap();
         let version = || {
             groups.refresh();
             groups.all()[id.0].version()

@@ -1,12 +1,16 @@
 //! One address that requests are sent to: what is known of it, by all workers and over reloads.
 
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::ServerName;
+
 use crate::setting::{Origin, ServerAddress};
+use crate::tls;
 use crate::upstream::Health;
 use crate::upstream::balance::digest;
 
@@ -81,6 +85,18 @@ impl Server {
             ejections: AtomicU64::new(0),
             tallies: Mutex::default(),
         }
+    }
+
+    /// The name that its certificate must have; `None` where it is not reached by https.
+    pub(super) fn tls_name(&self) -> Option<io::Result<ServerName<'static>>> {
+        let Origin::Host {
+            tls: true, host, ..
+        } = &self.origin
+        else {
+            return None;
+        };
+        let name = tls::client::server_name(host);
+        Some(name.ok_or_else(|| io::ErrorKind::InvalidInput.into()))
     }
 
     /// Whether it is to be asked: neither sick by the checks nor ejected for its failures.

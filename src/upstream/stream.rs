@@ -8,24 +8,37 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::setting::ServerAddress;
+use crate::upstream::group::Group;
+use crate::upstream::server::Server;
 
 /// An open connection.
 pub(super) enum Stream {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(UnixStream),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Stream {
-    /// Connects to `address`. Whoever calls sees to it that this has an end.
-    pub(super) async fn connect(address: &ServerAddress) -> io::Result<Self> {
-        match address {
+    /// Connects to `server` of `group`. Whoever calls sees to it that this has an end.
+    pub(super) async fn connect(group: &Group, server: &Server) -> io::Result<Self> {
+        match &server.address {
             ServerAddress::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
-                Ok(Self::Tcp(stream))
+                let Some(name) = server.tls_name() else {
+                    return Ok(Self::Tcp(stream));
+                };
+                // Never in plain where https was asked for.
+                let tls = group.tls().ok_or(io::ErrorKind::Unsupported)?;
+                let stream = TlsConnector::from(tls.config())
+                    .connect(name?, stream)
+                    .await?;
+                Ok(Self::Tls(Box::new(stream)))
             }
             #[cfg(unix)]
             ServerAddress::Unix(path) => UnixStream::connect(path).await.map(Self::Unix),
@@ -42,6 +55,7 @@ macro_rules! each {
             Stream::Tcp($inner) => $call,
             #[cfg(unix)]
             Stream::Unix($inner) => $call,
+            Stream::Tls($inner) => $call,
         }
     };
 }

@@ -3,6 +3,7 @@
 mod checks;
 mod failing;
 mod limits;
+mod secure;
 mod sharing;
 
 use std::io::Write as _;

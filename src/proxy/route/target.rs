@@ -36,12 +36,6 @@ impl Target {
                 base: Box::default(),
             });
         }
-        if text.starts_with("https://") {
-            return Err(Wrong {
-                message: "is not built yet: https to an upstream".to_owned(),
-                help: "write an http address on a network you trust".to_owned(),
-            });
-        }
         let (origin, path) = Origin::split(text).map_err(|help| wrong(&help))?;
         let base = match path {
             "" => Box::default(),
@@ -90,6 +84,7 @@ mod tests {
             ("http://A.example/", "http://a.example:80", ""),
             ("http://a:1/v2/", "http://a:1", "/v2"),
             ("http://a:1/v2/%61", "http://a:1", "/v2/a"),
+            ("https://a/v2", "https://a:443", "/v2"),
             ("http://[::1]:3000/x", "http://[::1]:3000", "/x"),
             ("unix:/run/a.sock", "unix:/run/a.sock", ""),
             ("billing-2_b", "billing-2_b", ""),
@@ -109,7 +104,6 @@ mod tests {
             ("127.0.0.1:3000", "write the scheme too"),
             ("http://", "write \"http://HOST"),
             ("http://:3000", "write \"http://HOST"),
-            ("https://a", "not built yet"),
             ("ftp://a", "write \"http://HOST"),
             ("http://a?x", "take the `?`"),
             ("http://a/#x", "take the `?`"),
