@@ -6,6 +6,7 @@
 
 mod answer;
 mod balance;
+mod channel;
 mod dial;
 mod gate;
 mod group;
@@ -13,6 +14,7 @@ mod health;
 mod io;
 mod link;
 mod member;
+mod multiplex;
 mod pool;
 mod resolve;
 mod search;
@@ -56,6 +58,8 @@ setting::section! {
         retry: bool = true,
         /// The `Host` that servers see: the client's (`preserve`), or this.
         host: String = PRESERVE.to_owned(),
+        /// Speak HTTP/2; without https by prior knowledge.
+        http2: bool = false,
         /// Connections to each server at once; 0: no limit. Each worker has its share.
         max_connections: u32 = 0,
         /// Requests to the group at once; 0: no limit. Each worker has its share.
@@ -70,9 +74,6 @@ setting::section! {
         client_key: Option<PathBuf> = None,
         /// `[upstream.health]`
         health: Health = Health::default(),
-    }
-    later {
-        "http2": "HTTP/2 to upstreams",
     }
 }
 

@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::upstream::Error;
-use crate::upstream::link::Link;
+use crate::upstream::channel::Channel;
 use crate::upstream::pool::Lease;
 
 /// The body of an answer.
@@ -21,7 +21,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     incoming: Incoming,
-    link: Option<Link<B>>,
+    link: Option<Channel<B>>,
     /// Given back after the connection was.
     lease: Lease<B>,
     /// Told at the next poll, so that what came before it is flushed to the client first.
@@ -34,7 +34,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     /// The body that comes in on `link`.
-    pub(super) fn new(incoming: Incoming, link: Link<B>, lease: Lease<B>) -> Self {
+    pub(super) fn new(incoming: Incoming, link: Channel<B>, lease: Lease<B>) -> Self {
         Self {
             incoming,
             link: Some(link),
@@ -44,6 +44,9 @@ where
     }
 
     fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if self.link.as_ref().is_some_and(Channel::is_shared) {
+            return self.next_of_shared(cx);
+        }
         if let Poll::Ready(frame) = self.arrived() {
             return Poll::Ready(frame);
         }
@@ -60,14 +63,30 @@ where
 
     /// What the connection has brought. Only the connection can bring more: no waker is needed.
     fn arrived(&mut self) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = ready!(
-            Pin::new(&mut self.incoming).poll_frame(&mut Context::from_waker(Waker::noop()))
-        );
+        self.arrived_for(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// The same of a connection that runs by itself: it wakes who waits.
+    fn next_of_shared(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Poll::Ready(frame) = self.arrived_for(cx) {
+            return Poll::Ready(frame);
+        }
+        let Some(link) = &self.link else {
+            return Poll::Ready(None);
+        };
+        link.poll_silence(cx).map(|()| Some(Err(Error::Silent)))
+    }
+
+    fn arrived_for(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
         Poll::Ready(frame.map(|frame| frame.map_err(Error::from)))
     }
 
     fn let_go(&mut self) {
-        if let Some(link) = self.link.take().and_then(Link::rest) {
+        if let Some(link) = self.link.take().and_then(Channel::rest) {
             self.lease.keep(link);
         }
     }

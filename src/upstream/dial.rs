@@ -5,19 +5,22 @@ use std::io;
 use bytes::Bytes;
 use http_body::Body;
 
+use crate::upstream::channel::Channel;
 use crate::upstream::link::Link;
+use crate::upstream::multiplex::Shared;
 use crate::upstream::pool::Lease;
 use crate::upstream::server::Tally;
 use crate::upstream::share::Share;
 use crate::upstream::stream::Stream;
 
 /// Connects to the server of `lease`, within `timeouts.connect`. A failure counts against the server.
-pub(super) async fn dial<B>(share: &Share<B>, lease: &Lease<B>) -> io::Result<Link<B>>
+pub(super) async fn dial<B>(share: &Share<B>, lease: &Lease<B>) -> io::Result<Channel<B>>
 where
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let near = &lease.near;
+    let (near, http2) = (&lease.near, share.group.config().http2);
+    let _dialing = http2.then(|| near.dials());
     let open = near.open();
     let connecting = tokio::time::timeout(
         share.patience.connect,
@@ -36,7 +39,15 @@ where
         }
     };
     Tally::count(&near.tally.connections);
-    Link::new(stream, open, share.patience, &share.pool.wheel)
+    let wheel = &share.pool.wheel;
+    if http2 {
+        let shared = Shared::new(stream, open, share.patience, wheel).await;
+        return shared
+            .map(|shared| near.share(shared))
+            .map_err(io::Error::other);
+    }
+    Link::new(stream, open, share.patience, wheel)
         .await
+        .map(Channel::Link)
         .map_err(io::Error::other)
 }

@@ -12,9 +12,6 @@ use crate::tls;
 use crate::upstream::server::{Server, Servers};
 use crate::upstream::{Balance, Config, Health, IDLE_PER_SERVER, Member, PRESERVE};
 
-/// What is spoken within TLS.
-const PROTOCOLS: &[&[u8]] = &[b"http/1.1"];
-
 /// One of [`Groups`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupId(pub(super) usize);
@@ -100,14 +97,21 @@ impl Groups {
 impl Group {
     fn new(config: Config) -> Result<Self, tls::Error> {
         let tls = if config.has_tls() {
-            Some(tls::Client::new(config.tls_files(), PROTOCOLS)?)
+            let protocol: &[u8] = if config.http2 { b"h2" } else { b"http/1.1" };
+            Some(tls::Client::new(config.tls_files(), &[protocol])?)
         } else {
             None
         };
         // A server that is reached with other certificates is another one: connections are not shared.
         let digest = tls.as_ref().map(|tls| hex(&tls.digest()));
         Ok(Self {
-            kind: format!("{} {}", config.name, digest.unwrap_or_default()).into(),
+            kind: format!(
+                "{} {} {}",
+                config.name,
+                config.http2,
+                digest.unwrap_or_default()
+            )
+            .into(),
             tls,
             host: Some(config.host.as_str())
                 .filter(|host| *host != PRESERVE)
@@ -237,6 +241,7 @@ fn alone(origin: &Origin) -> Config {
         balance: Balance::P2c,
         retry: true,
         host: PRESERVE.to_owned(),
+        http2: false,
         max_connections: 0,
         max_in_flight: 0,
         idle_per_server: IDLE_PER_SERVER,

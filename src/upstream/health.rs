@@ -5,10 +5,11 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, header};
+use http::{HeaderValue, Request, Response, Uri, header};
 use http_body_util::Empty;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::task::JoinSet;
 
 use crate::setting::Origin;
@@ -60,12 +61,23 @@ async fn check(group: Arc<Group>, server: Arc<Server>) {
 
 /// The status that `server` answers to a check.
 async fn ask(group: &Group, server: &Server) -> io::Result<u16> {
-    let stream = Stream::connect(group, server).await?;
-    let (mut send, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(io::Error::other)?;
-    let mut connection = pin!(connection);
-    let mut answer = pin!(send.send_request(request(group, &server.origin)?));
+    let io = TokioIo::new(Stream::connect(group, server).await?);
+    if group.config().http2 {
+        let (mut send, connection) = http2::handshake(TokioExecutor::new(), io)
+            .await
+            .map_err(io::Error::other)?;
+        return status(send.send_request(by_http2(group, server)?), connection).await;
+    }
+    let (mut send, connection) = http1::handshake(io).await.map_err(io::Error::other)?;
+    status(send.send_request(request(group, server)?), connection).await
+}
+
+/// The status of `answer`, which `connection` brings.
+async fn status(
+    answer: impl Future<Output = hyper::Result<Response<Incoming>>>,
+    connection: impl Future,
+) -> io::Result<u16> {
+    let (mut answer, mut connection) = (pin!(answer), pin!(connection));
     let answer = tokio::select! {
         biased;
         answer = &mut answer => answer,
@@ -74,21 +86,38 @@ async fn ask(group: &Group, server: &Server) -> io::Result<u16> {
     Ok(answer.map_err(io::Error::other)?.status().as_u16())
 }
 
-fn request(group: &Group, origin: &Origin) -> io::Result<Request<Empty<Bytes>>> {
-    let host = match group.host() {
-        Some(host) => host.clone(),
-        None => own_host(origin),
-    };
+fn request(group: &Group, server: &Server) -> io::Result<Request<Empty<Bytes>>> {
     Request::get(&group.health().path)
-        .header(header::HOST, host)
+        .header(header::HOST, host(group, &server.origin))
         .header(header::USER_AGENT, AGENT)
         .header(header::CONNECTION, "close")
         .body(Empty::new())
         .map_err(io::Error::other)
 }
 
-/// What `Host` is where no client says it.
-fn own_host(origin: &Origin) -> HeaderValue {
+fn by_http2(group: &Group, server: &Server) -> io::Result<Request<Empty<Bytes>>> {
+    let scheme = if server.origin.is_tls() {
+        "https"
+    } else {
+        "http"
+    };
+    let uri = Uri::builder()
+        .scheme(scheme)
+        .authority(host(group, &server.origin).as_bytes())
+        .path_and_query(&group.health().path)
+        .build()
+        .map_err(io::Error::other)?;
+    Request::get(uri)
+        .header(header::USER_AGENT, AGENT)
+        .body(Empty::new())
+        .map_err(io::Error::other)
+}
+
+/// What `Host` is where no client says it: what is set, or the server's own.
+fn host(group: &Group, origin: &Origin) -> HeaderValue {
+    if let Some(host) = group.host() {
+        return host.clone();
+    }
     let text = origin.to_string();
     let authority = text.split_once("://").map(|(_, authority)| authority);
     authority

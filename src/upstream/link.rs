@@ -25,11 +25,32 @@ const BUFFER: usize = 64 << 10;
 
 /// The wait for an upstream: first for the head of its answer, then for each part of that.
 pub struct Deadline {
-    timer: Timer,
-    patience: Cell<Duration>,
+    pub(super) timer: Timer,
+    pub(super) patience: Cell<Duration>,
 }
 
 impl Deadline {
+    /// A wait of `patience` on `wheel`, which has not begun.
+    pub(super) fn new(wheel: &Wheel, patience: Duration) -> Self {
+        Self {
+            timer: wheel.timer(),
+            patience: Cell::new(patience),
+        }
+    }
+
+    /// Waits for more of the answer: ready when the upstream was silent for `timeouts.stream`.
+    pub(super) fn poll_silence(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.timer.is_set() {
+            self.renew();
+        }
+        self.timer.poll(cx)
+    }
+
+    /// Something of the answer has come.
+    pub(super) fn break_silence(&self) {
+        self.timer.clear();
+    }
+
     /// The wait begins anew.
     pub fn renew(&self) {
         self.timer.set(self.patience.get());
@@ -79,6 +100,8 @@ pub struct Failure<B> {
     pub heard: bool,
     /// The request as it was written, where that was asked for.
     pub written: Vec<u8>,
+    /// Whether it was the server that failed, not the request's body.
+    pub(super) is_servers: bool,
 }
 
 impl<B> Failure<B> {
@@ -87,13 +110,9 @@ impl<B> Failure<B> {
         matches!(self.error, Error::Broken(_))
     }
 
-    /// Whether it was the request's body that failed, not the server.
-    pub(super) fn is_ours(&self) -> bool {
-        matches!(&self.error, Error::Broken(error) if error.is_user())
-    }
-
     fn of(error: Error, ledger: &Ledger) -> Self {
         Self {
+            is_servers: !matches!(&error, Error::Broken(error) if error.is_user()),
             error,
             unsent: None,
             heard: ledger.heard(),
@@ -132,10 +151,7 @@ where
             connection: Box::pin(connection),
             ended: false,
             ledger,
-            deadline: Rc::new(Deadline {
-                timer: wheel.timer(),
-                patience: Cell::new(patience.response),
-            }),
+            deadline: Rc::new(Deadline::new(wheel, patience.response)),
             patience,
             reused: false,
             _open: open,
@@ -148,8 +164,8 @@ where
     }
 
     /// The deadline of the answer. A body that is still being sent moves it on.
-    pub(super) fn deadline(&self) -> Rc<Deadline> {
-        Rc::clone(&self.deadline)
+    pub(super) fn deadline(&self) -> &Rc<Deadline> {
+        &self.deadline
     }
 
     /// Sends `request` and waits for the head of the answer. `keeps` asks for the request's bytes to
@@ -212,19 +228,6 @@ where
         if !self.ended {
             self.ended = self.connection.as_mut().poll(cx).is_ready();
         }
-    }
-
-    /// Waits for more of the answer: ready when the upstream was silent for `timeouts.stream`.
-    pub(super) fn poll_silence(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.deadline.timer.is_set() {
-            self.deadline.renew();
-        }
-        self.deadline.timer.poll(cx)
-    }
-
-    /// Something of the answer has come.
-    pub(super) fn break_silence(&self) {
-        self.deadline.timer.clear();
     }
 
     /// The link, if it can carry another request: the last one was sent whole, and its answer read

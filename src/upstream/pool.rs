@@ -10,11 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body;
+use tokio::sync::Notify;
 
 use crate::deadline::{TICK, Wheel};
 use crate::upstream::balance::mix;
+use crate::upstream::channel::Channel;
 use crate::upstream::gate::Gate;
 use crate::upstream::link::{Link, Open};
+use crate::upstream::multiplex::Shared;
 use crate::upstream::server::{Server, Tally};
 
 /// An idle connection is dropped before an upstream is likely to do it.
@@ -45,6 +48,26 @@ where
     in_flight: Cell<u32>,
     /// Connections, idle ones too.
     open: Rc<Cell<u32>>,
+    /// Connections by HTTP/2.
+    shared: RefCell<Vec<Rc<Shared<B>>>>,
+    /// One more is being made.
+    dialing: Cell<bool>,
+    dialed: Notify,
+}
+
+/// A connection by HTTP/2 is being made.
+pub(super) struct Dialing<B>(Rc<Near<B>>)
+where
+    B: Body + 'static;
+
+impl<B> Drop for Dialing<B>
+where
+    B: Body + 'static,
+{
+    fn drop(&mut self) {
+        self.0.dialing.set(false);
+        self.0.dialed.notify_waiters();
+    }
 }
 
 /// A request's place at a server.
@@ -84,6 +107,9 @@ where
                 most_idle: Cell::new(0),
                 in_flight: Cell::new(0),
                 open: Rc::default(),
+                shared: RefCell::default(),
+                dialing: Cell::new(false),
+                dialed: Notify::new(),
             })
         });
         near.most_idle.set(most_idle);
@@ -104,6 +130,9 @@ where
         let oldest = self.wheel.now().saturating_sub(ticks);
         self.near.borrow_mut().retain(|_, near| {
             near.idle.borrow_mut().retain(|(since, _)| *since >= oldest);
+            let lives =
+                |shared: &Rc<Shared<B>>| !shared.is_closed() && !shared.is_idle_since(oldest);
+            near.shared.borrow_mut().retain(lives);
             Rc::strong_count(near) > 1
         });
     }
@@ -111,11 +140,47 @@ where
 
 impl<B> Near<B>
 where
-    B: Body + 'static,
+    B: Body<Data = Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    /// The connection that became idle last, if there is one.
-    pub(super) fn take(&self) -> Option<Link<B>> {
-        self.idle.borrow_mut().pop().map(|(_, link)| link)
+    /// The connection that became idle last, if there is one; or a part of one that is shared.
+    pub(super) fn take(&self) -> Option<Channel<B>> {
+        if let Some((_, link)) = self.idle.borrow_mut().pop() {
+            return Some(Channel::Link(link));
+        }
+        let shared = self.shared.borrow();
+        let free = shared.iter().find(|shared| shared.has_room())?;
+        Some(Channel::Stream(free.stream(true)))
+    }
+
+    /// Lets go of the connections that have nothing to do.
+    pub(super) fn forget_idle(&self) {
+        let idle = self.idle.take();
+        drop(idle);
+        self.shared
+            .borrow_mut()
+            .retain(|shared| !shared.is_closed());
+    }
+
+    /// Lets others have a part of `shared`; the first is the caller's.
+    pub(super) fn share(&self, shared: Rc<Shared<B>>) -> Channel<B> {
+        let stream = shared.stream(false);
+        self.shared.borrow_mut().push(shared);
+        Channel::Stream(stream)
+    }
+
+    /// Says that a connection is being made, which others may have a part of.
+    pub(super) fn dials(self: &Rc<Self>) -> Dialing<B> {
+        self.dialing.set(true);
+        Dialing(Rc::clone(self))
+    }
+
+    /// Waits for a connection that is being made, if there is one; not for longer than `patience`.
+    pub(super) async fn wait_for_dial(&self, patience: Duration) {
+        if self.dialing.get() {
+            // Whoever waited in vain makes one itself.
+            let _ = tokio::time::timeout(patience, self.dialed.notified()).await;
+        }
     }
 
     /// Requests under way.
@@ -125,7 +190,10 @@ where
 
     /// Whether one more request finds a connection, or room for one; `most` is the limit, 0 for none.
     pub(super) fn has_room(&self, most: u32) -> bool {
-        most == 0 || self.open.get() < most || !self.idle.borrow().is_empty()
+        most == 0
+            || self.open.get() < most
+            || !self.idle.borrow().is_empty()
+            || self.shared.borrow().iter().any(|shared| shared.has_room())
     }
 
     /// Counts a connection to be.

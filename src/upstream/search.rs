@@ -11,9 +11,10 @@ use crate::deadline::TICK;
 use crate::setting::ServerAddress;
 use crate::upstream::Error;
 use crate::upstream::answer::Answer;
+use crate::upstream::channel::Channel;
 use crate::upstream::dial::dial;
 use crate::upstream::group::GroupId;
-use crate::upstream::link::{Deadline, Failure, Link};
+use crate::upstream::link::{Deadline, Failure};
 use crate::upstream::pool::Lease;
 use crate::upstream::server::Tally;
 use crate::upstream::share::{Choice, Share, Upstreams};
@@ -45,7 +46,7 @@ pub struct Trip<B>
 where
     B: Body + 'static,
 {
-    link: Link<B>,
+    link: Channel<B>,
     lease: Lease<B>,
 }
 
@@ -101,7 +102,7 @@ where
         let wheel = &self.share.pool.wheel;
         let most = self.share.patience.connect.as_millis() * 2 / TICK.as_millis();
         let end = wheel.now() + u64::try_from(most).unwrap_or(u64::MAX / 2);
-        let mut failure = None;
+        let (mut failure, mut waited) = (None, false);
         while failure.is_none() || wheel.now() <= end {
             let Some(lease) = self.place().await? else {
                 break;
@@ -111,11 +112,18 @@ where
             {
                 return Ok(Trip { link, lease });
             }
+            if !waited && !self.again && self.share.group.config().http2 {
+                // One connection is for many.
+                waited = true;
+                lease.near.wait_for_dial(self.share.patience.connect).await;
+                self.found = Some(lease);
+                continue;
+            }
             match dial(self.share, &lease).await {
                 Ok(link) => return Ok(Trip { link, lease }),
                 Err(error) => {
                     self.tried.push(lease.near.server.id);
-                    failure = Some(error);
+                    (failure, waited) = (Some(error), false);
                 }
             }
         }
@@ -132,7 +140,7 @@ where
         self.again = true;
         if failed.same {
             // Those that were idle for longer have died with it, and may stand in the way.
-            while failed.lease.near.take().is_some() {}
+            failed.lease.near.forget_idle();
             self.found = Some(failed.lease);
         } else {
             self.tried.push(failed.lease.near.server.id);
@@ -168,7 +176,7 @@ where
                 }
                 Err(failure) => {
                     let stale = reused && !failure.heard && failure.is_broken();
-                    if !stale && !failure.is_ours() {
+                    if !stale && failure.is_servers {
                         Tally::count(&lease.near.tally.failures);
                         lease.near.server.failed(share.health());
                     }

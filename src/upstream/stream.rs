@@ -38,6 +38,9 @@ impl Stream {
                 let stream = TlsConnector::from(tls.config())
                     .connect(name?, stream)
                     .await?;
+                if group.config().http2 && stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+                    return Err(io::Error::other("the server does not speak HTTP/2"));
+                }
                 Ok(Self::Tls(Box::new(stream)))
             }
             #[cfg(unix)]
@@ -45,6 +48,13 @@ impl Stream {
             #[cfg(not(unix))]
             ServerAddress::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
         }
+    }
+}
+
+impl Stream {
+    /// Whether nobody on the way can read it.
+    pub(super) fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
     }
 }
 

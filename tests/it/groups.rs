@@ -2,6 +2,7 @@
 
 mod checks;
 mod failing;
+mod http2;
 mod limits;
 mod secure;
 mod sharing;

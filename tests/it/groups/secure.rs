@@ -13,19 +13,19 @@ use super::{OK, leading_to};
 use crate::harness::{Bed, Folder, Reply, until};
 
 /// Whoever signs certificates.
-struct Authority {
+pub struct Authority {
     certificate: Certificate,
     issuer: Issuer<'static, KeyPair>,
 }
 
 /// A certificate and its key.
-struct Pair {
+pub struct Pair {
     certificate: Certificate,
     key: KeyPair,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -36,7 +36,7 @@ impl Authority {
         }
     }
 
-    fn sign(&self, name: &str, change: impl Fn(&mut CertificateParams)) -> Pair {
+    pub fn sign(&self, name: &str, change: impl Fn(&mut CertificateParams)) -> Pair {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         change(&mut params);
@@ -70,23 +70,7 @@ impl Secure {
     /// Shows `pair`; where there are `clients`, they must show one of theirs. It writes `answer` to each
     /// request; where that promises no end, it ends the connection as rudely as can be.
     fn new(pair: &Pair, clients: Option<&Authority>, answer: &'static [u8]) -> Self {
-        let chain = vec![pair.certificate.der().clone()];
-        let key = PrivateKeyDer::try_from(pair.key.serialize_der()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .unwrap();
-        let builder = match clients {
-            None => builder.with_no_client_auth(),
-            Some(clients) => {
-                let roots = Arc::new(clients.roots());
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
-                builder.with_client_cert_verifier(verifier.build().unwrap())
-            }
-        };
-        let mut config = builder.with_single_cert(chain, key).unwrap();
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let config = Arc::new(config);
+        let config = Arc::new(config(pair, clients, &["h2", "http/1.1"]));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let met: Arc<Mutex<Vec<Met>>> = Arc::default();
@@ -107,6 +91,28 @@ impl Secure {
     fn met(&self) -> Vec<Met> {
         self.met.lock().unwrap().clone()
     }
+}
+
+/// Shows `pair`, asks for a certificate of `clients`, and offers `protocols`.
+pub fn config(pair: &Pair, clients: Option<&Authority>, protocols: &[&str]) -> ServerConfig {
+    let chain = vec![pair.certificate.der().clone()];
+    let key = PrivateKeyDer::try_from(pair.key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .unwrap();
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(clients) => {
+            let roots = Arc::new(clients.roots());
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        }
+    };
+    let mut config = builder.with_single_cert(chain, key).unwrap();
+    let names = protocols.iter().map(|name| name.as_bytes().to_vec());
+    config.alpn_protocols = names.collect();
+    config
 }
 
 fn serve(
@@ -154,7 +160,7 @@ fn head(stream: &mut impl Read) -> Option<String> {
     String::from_utf8(head).ok()
 }
 
-fn pem(folder: &Folder, authority: &Authority) -> String {
+pub fn pem(folder: &Folder, authority: &Authority) -> String {
     folder.write("ca.pem", &authority.certificate.pem())
 }
 
