@@ -21,7 +21,7 @@ DENY_BIN := $(TOOLS)/cargo-deny-$(DENY)/bin/cargo-deny
 PROFILE := dist
 
 .DEFAULT_GOAL := help
-.PHONY: help test packages tools fmt lint docs unit deny audit demo proof-sessions proof-crowd bench image image-root clean
+.PHONY: help test packages tools fmt lint docs unit deny audit demo proof-sessions proof-crowd proof-tls proof-snapshot bench image image-root clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -33,6 +33,9 @@ packages:
 	command -v cc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	command -v openssl >/dev/null || missing="$$missing openssl"; \
+	command -v curl >/dev/null || missing="$$missing curl"; \
+	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
 	[ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$$missing ca-certificates"; \
 	[ -z "$$missing" ] && exit 0; \
 	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
@@ -46,9 +49,9 @@ $(DENY_BIN):
 	  --root $(TOOLS)/cargo-deny-$(DENY) --target-dir $(TOOLS)/build cargo-deny
 	rm -rf $(TOOLS)/build
 
-$(TOOLS)/python/done: tests/upstreams/flask/requirements.txt
+$(TOOLS)/python/done: tests/upstreams/flask/requirements.txt tests/deploy/requirements.txt tests/http2/requirements.txt
 	python3 -m venv --clear $(TOOLS)/python
-	$(TOOLS)/python/bin/pip install --quiet --requirement $<
+	$(TOOLS)/python/bin/pip install --quiet $(addprefix --requirement ,$^)
 	touch $@
 
 $(TOOLS)/node/done: tests/upstreams/express/package-lock.json
@@ -86,6 +89,16 @@ proof-sessions: ## what a signed-in user costs: at most 512 bytes, among a milli
 
 proof-crowd: ## what thousands of idle and of stalled peers cost, and that nobody waits for them
 	CROWD=8000 cargo test --locked --release --test it crowd -- --nocapture --test-threads 1
+
+proof-tls: ## testssl.sh against TLS as it is by default; installs it
+	@command -v testssl >/dev/null && exit 0; \
+	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+	$$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends testssl.sh openssl
+	cargo build --locked
+	tests/proof/tls.sh target/debug/wxgate
+
+proof-snapshot: ## a planned restart under 10,000 signed-in users logs nobody out
+	USERS=10000 cargo test --locked --release --test it operation::snapshot -- --nocapture
 
 bench: ## CPU per request beside nginx
 	cargo build --locked --profile dist

@@ -4,6 +4,8 @@
 
 mod apps;
 mod bounds;
+mod certificates;
+mod changes;
 mod check;
 mod diagnostic;
 mod layers;
@@ -16,11 +18,14 @@ mod syntax;
 mod upstream;
 mod variables;
 
+pub use changes::Change;
 pub use diagnostic::Report;
 pub use source::Sources;
 
+use std::path::PathBuf;
+
 use crate::setting::{self, ListenAddress, Reader, Setting as _, Value};
-use crate::{admin, endpoint, listener, proxy, rate, session, telemetry, wechat};
+use crate::{admin, endpoint, listener, proxy, rate, session, telemetry, tls, wechat};
 
 setting::section! {
     /// All of `gateway.toml`.
@@ -29,6 +34,10 @@ setting::section! {
         listen: Vec<ListenAddress> = vec![ListenAddress::Tcp(([0, 0, 0, 0], 8080).into())],
         /// Threads that carry traffic; 0: one per core that the cgroup allows.
         workers: u32 = 0,
+        /// How they come by their connections.
+        accept: listener::Accept = listener::Accept::PerWorker,
+        /// `[tls]`
+        tls: tls::Config = tls::Config::default(),
         /// Clients may speak HTTP/2 without TLS, by prior knowledge.
         h2c: bool = false,
         /// `[limits]`
@@ -58,15 +67,25 @@ setting::section! {
         /// `[log]`
         log: telemetry::Config = telemetry::Config::default(),
     }
-    later {
-        "accept": "listeners shared by the workers", "tls": "TLS",
-    }
+}
+
+/// A config and what it was made of.
+struct Loaded {
+    config: Config,
+    tree: Value,
+    files: Vec<PathBuf>,
 }
 
 impl Config {
     /// Reads a config from all its sources, or says all that is wrong with it.
     pub fn load(sources: &Sources) -> Result<Self, Report> {
-        Self::load_tree(sources).map(|(config, _)| config)
+        Self::load_tree(sources).map(|loaded| loaded.config)
+    }
+
+    /// The same, and the files that it was read from: its own, and those that hold secrets.
+    pub fn load_with_files(sources: &Sources) -> Result<(Self, Vec<PathBuf>), Report> {
+        let loaded = Self::load_tree(sources)?;
+        Ok((loaded.config, loaded.files))
     }
 
     /// Reads the text of a file that stands alone: no variables, no flags.
@@ -76,7 +95,7 @@ impl Config {
 
     /// The same, and for each route where it stands: `gateway.toml:12`.
     pub fn load_with_places(sources: &Sources) -> Result<(Self, Vec<String>), Report> {
-        let (config, tree) = Self::load_tree(sources)?;
+        let Loaded { config, tree, .. } = Self::load_tree(sources)?;
         let text = sources.read()?;
         let place = |route: usize| {
             let value = tree.descendant(&format!("route[{route}]"))?;
@@ -88,7 +107,7 @@ impl Config {
 
     /// The config of `sources` as a file that says everything, and where each value came from.
     pub fn print(sources: &Sources) -> Result<String, Report> {
-        let (config, tree) = Self::load_tree(sources)?;
+        let Loaded { config, tree, .. } = Self::load_tree(sources)?;
         let text = sources.read()?;
         let remark = |path: &str| {
             let place = &tree.descendant(path)?.place;
@@ -97,12 +116,17 @@ impl Config {
         Ok(setting::Setting::print(&config).file(&remark))
     }
 
+    /// All that `other` says otherwise, key by key.
+    pub fn changes(&self, other: &Self) -> Vec<Change> {
+        changes::between(&self.printed(), &other.printed())
+    }
+
     /// What is allowed, and should be known at every start.
     pub fn warnings(&self) -> Vec<String> {
         apps::warnings(&self.wechat)
     }
 
-    fn load_tree(sources: &Sources) -> Result<(Self, Value), Report> {
+    fn load_tree(sources: &Sources) -> Result<Loaded, Report> {
         let text = sources.read()?;
         let shape = Self::shape();
         let (tree, mut reader) = source::tree(sources, &text, &Self::default().printed(), &shape)?;
@@ -111,9 +135,15 @@ impl Config {
             return Err(sources.report(&text, reader.into_faults()));
         };
         config.check(&tree, &mut reader);
+        let mut files = vec![sources.path()];
+        files.append(&mut reader.files);
         let faults = reader.into_faults();
         if faults.is_empty() {
-            return Ok((config, tree));
+            return Ok(Loaded {
+                config,
+                tree,
+                files,
+            });
         }
         Err(sources.report(&text, faults))
     }
@@ -124,7 +154,13 @@ impl Config {
 
     fn check(&mut self, tree: &Value, reader: &mut Reader) {
         let mut checks = check::Checks::new(tree, reader);
-        bounds::addresses(&mut checks, &self.listen, self.admin.listen);
+        bounds::addresses(
+            &mut checks,
+            &self.listen,
+            self.tls.redirect,
+            self.admin.listen,
+        );
+        certificates::check(&mut checks, &self.tls);
         bounds::listeners(&mut checks, self.workers, &self.limits, &self.timeouts);
         bounds::endpoints(&mut checks, &mut self.endpoints);
         bounds::session(&mut checks, &self.session);

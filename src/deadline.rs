@@ -104,6 +104,11 @@ impl Wheel {
 }
 
 impl Timer {
+    /// Ticks since its wheel was made.
+    pub fn now(&self) -> u64 {
+        self.wheel.now()
+    }
+
     /// The deadline comes `after` from now.
     pub fn set(&self, after: Duration) {
         let ticks = u64::try_from(after.as_millis().div_ceil(TICK.as_millis())).unwrap_or(OFF / 2);

@@ -147,6 +147,15 @@ impl Endpoints {
         }
     }
 
+    /// These endpoints with what those of `before` have under way and remember: a client that lost the
+    /// answer to a code that was used up can still ask again.
+    #[must_use]
+    pub fn inheriting(mut self, before: &Self) -> Self {
+        self.phones.flights = before.phones.flights.clone();
+        self.desk.checks = before.desk.checks.clone();
+        self
+    }
+
     /// Counts a call of `endpoint` from `address`, where its rate goes by that. To be asked before its body
     /// is read.
     pub fn admit(&self, endpoint: Endpoint, address: IpAddr) -> Result<(), Error> {

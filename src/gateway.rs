@@ -4,44 +4,42 @@ mod answer;
 mod capacity;
 mod clock;
 mod dispatch;
+mod front;
 mod guard;
 mod lots;
 mod own;
+mod redirect;
+pub mod reload;
 mod site;
 pub mod way;
 
+use std::cell::RefCell;
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::mpsc;
-use std::sync::{Arc, Weak};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 use crate::auth::crypto;
 use crate::config::Config;
-use crate::endpoint::Endpoints;
 use crate::gateway::capacity::{most_connections, workers};
 use crate::gateway::clock::now;
 use crate::gateway::dispatch::Client;
-use crate::gateway::site::Plan;
-use crate::listener::{self, Load};
-use crate::proxy::client_address::Trust;
+use crate::gateway::front::Front;
+use crate::gateway::reload::{Issue, Plans, Post, Reloaded};
+use crate::listener::{self, Door, Handed, Load, Settings, Share, Socket};
 use crate::proxy::route;
 use crate::session::Sessions;
+use crate::setting::ListenAddress;
 use crate::telemetry::access_log::AccessLog;
-use crate::{admin, rate, session, tls, wechat};
-
-/// How long a start waits for the names of upstreams. What is not known by then is looked up later.
-const FIRST_LOOKUP: Duration = Duration::from_secs(2);
+use crate::{admin, session, tls, wechat};
 
 /// How often expired sessions are looked for; each step is small.
 const SWEEP: Duration = Duration::from_millis(200);
-
-/// How often limiters forget whom they need not remember.
-const FORGET: Duration = Duration::from_secs(1);
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -52,12 +50,18 @@ pub enum Error {
     /// Sessions cannot be kept.
     #[error("sessions: {0}")]
     Session(#[from] session::Error),
+    /// The certificates cannot be shown.
+    #[error("tls: {0}")]
+    Tls(#[from] tls::Error),
+    /// There is no place for `session.snapshot`.
+    #[error("session.snapshot: {0}")]
+    Snapshot(#[from] session::snapshot::Error),
     /// The client of `WeChat`'s API cannot be built.
     #[error("wechat: {0}")]
     Wechat(#[from] wechat::Error),
     /// Certificates for upstreams cannot be read.
     #[error("upstream: {0}")]
-    Upstream(#[from] tls::Error),
+    Upstream(tls::Error),
     /// Routes that lead nowhere, or that are one. A config that was loaded has none.
     #[error("{}", told(.0))]
     Routes(Vec<route::Fault>),
@@ -71,13 +75,14 @@ fn told(faults: &[route::Fault]) -> String {
 /// A running gateway. Dropped, it stops taking connections and ends those that are idle.
 pub struct Gateway {
     addresses: Vec<SocketAddr>,
+    redirect: Option<SocketAddr>,
     admin: Option<SocketAddr>,
     ready: watch::Sender<bool>,
     drain: watch::Sender<bool>,
-    patience: Duration,
-    workers: Vec<JoinHandle<()>>,
+    plans: Plans,
+    /// Nothing ever comes; it ends with the last worker.
+    ended: Mutex<mpsc::Receiver<Infallible>>,
     control: Option<Runtime>,
-    endpoints: Arc<Endpoints>,
     /// Dropped last: what still waits is written then.
     _log: Option<AccessLog>,
 }
@@ -85,6 +90,11 @@ pub struct Gateway {
 impl Gateway {
     /// Starts all that `config` asks for. When this returns, connections are taken.
     pub fn start(config: &Config) -> Result<Self, Error> {
+        Self::start_with(config, Handed::default())
+    }
+
+    /// The same with sockets that `listen` may name as `fd:NAME`.
+    pub fn start_with(config: &Config, mut handed: Handed) -> Result<Self, Error> {
         let control = Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("wxgate-control")
@@ -93,9 +103,22 @@ impl Gateway {
         let inside = control.enter();
         let log = start_log(config)?;
         let entry = log.as_ref().map(AccessLog::entry);
-        let plan = Arc::new(Plan::new(config, control.handle(), entry)?);
-        first_look_up(&plan, &control);
-        let bound = listener::bind(&config.listen, workers(config))?;
+        let front = Front::new(config)?;
+        let plans = Plans::start(config, control.handle(), entry, front.clone())?;
+        let workers = workers(config);
+        let mut bound = listener::bind(&doors(config), workers, config.accept, &mut handed)?;
+        let redirect = config.tls.redirect.and_then(|_| bound.addresses.pop());
+        if let Some(front) = front {
+            front.bound(&bound.addresses, redirect);
+        }
+        if !handed.names().is_empty() {
+            let names = handed.names().join(", ");
+            tracing::warn!(
+                names,
+                "sockets were handed over that `listen` does not name"
+            );
+        }
+        drop(handed);
         let (drain, draining) = watch::channel(false);
         let (ready, readiness) = watch::channel(true);
         let admin = admin::start(
@@ -104,40 +127,39 @@ impl Gateway {
             config.warnings(),
             control.handle(),
         )?;
-        let sessions = plan.sessions.clone();
-        control.spawn(sweep(sessions.clone()));
-        control.spawn(forget(Arc::downgrade(&plan.rates)));
-        control.spawn(plan.groups.tend());
-        let load = Arc::new(load(config));
-        let workers = bound
-            .sockets
-            .into_iter()
-            .enumerate()
-            .map(|(number, sockets)| {
-                let (plan, load, draining) =
-                    (Arc::clone(&plan), Arc::clone(&load), draining.clone());
-                let ready = ready.clone();
-                std::thread::Builder::new()
-                    .name(format!("wxgate-worker-{number}"))
-                    .spawn(move || {
-                        if let Err(error) = work(sockets, &plan, &load, draining) {
-                            // Its share of the traffic is served by nobody: send it elsewhere.
-                            ready.send_replace(false);
-                            tracing::error!(%error, "a worker ended");
-                        }
-                    })
-            })
-            .collect::<io::Result<Vec<_>>>()?;
+        // After all that can fail: a snapshot is good for one start.
+        plans.take_snapshot();
+        control.spawn(sweep(plans.sessions()));
+        if let Some(tls) = plans.tls() {
+            control.spawn(tls.keep_fresh());
+        }
+        let load = Arc::new(load(config, &plans).shared_by(workers));
+        let (alive, ended) = mpsc::channel();
+        for (number, sockets) in bound.sockets.into_iter().enumerate() {
+            let (share, draining, ready) = (load.share(number), draining.clone(), ready.clone());
+            let (issues, settings) = (plans.issues(), plans.settings());
+            let alive = alive.clone();
+            std::thread::Builder::new()
+                .name(format!("wxgate-worker-{number}"))
+                .spawn(move || {
+                    let _alive = alive;
+                    if let Err(error) = work(sockets, issues, settings, &share, draining) {
+                        // Its share of the traffic is served by nobody: send it elsewhere.
+                        ready.send_replace(false);
+                        tracing::error!(%error, "a worker ended");
+                    }
+                })?;
+        }
         drop(inside);
         Ok(Self {
             addresses: bound.addresses,
+            redirect,
             admin,
             ready,
             drain,
-            patience: config.timeouts.drain,
-            workers,
+            plans,
+            ended: Mutex::new(ended),
             control: Some(control),
-            endpoints: Arc::clone(&plan.endpoints),
             _log: log,
         })
     }
@@ -147,24 +169,51 @@ impl Gateway {
         &self.addresses
     }
 
+    /// Where clients are sent to https, if anywhere.
+    pub fn redirect_address(&self) -> Option<SocketAddr> {
+        self.redirect
+    }
+
+    /// The certificates that clients are shown, the first for those that no site is for; none without
+    /// TLS.
+    pub fn certificates(&self) -> Vec<tls::Certificate> {
+        let tls = self.plans.tls();
+        tls.map_or_else(Vec::new, |tls| tls.certificates())
+    }
+
+    /// Reads the certificates again. On an error, which the log has too, those in use stay.
+    pub fn reread_certificates(&self) -> Result<(), tls::Error> {
+        self.plans.tls().map_or(Ok(()), |tls| tls.reread())
+    }
+
     /// Where the operator's listener is, if there is one.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin
     }
 
+    /// Puts `config` into force, whole or not at all: on an error all is as before. What is under way
+    /// ends by the config that it began with; sessions and upstream connections stay. What can only be
+    /// set at a start is left as it is, and named.
+    ///
+    /// When this returns, new requests are served by it. It may wait some seconds for the names of new
+    /// upstreams.
+    pub fn reload(&mut self, config: &Config) -> Result<Reloaded, Error> {
+        self.plans.reload(config)
+    }
+
     /// Stops taking connections, ends idle ones, and waits for what is under way: at most
-    /// `timeouts.drain`. Whether all of it ended by itself.
+    /// `timeouts.drain`. Then writes the snapshot of sessions that the config asks for. Whether all of it
+    /// ended by itself.
     pub fn drain(mut self) -> bool {
         self.ready.send_replace(false);
-        self.endpoints.leave();
+        self.plans.leave();
         self.drain.send_replace(true);
-        let deadline = Instant::now() + self.patience;
-        let mut left = std::mem::take(&mut self.workers);
-        while !left.is_empty() && Instant::now() < deadline {
-            left.retain(|worker| !worker.is_finished());
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        left.is_empty()
+        let ended = self.ended.get_mut();
+        let ended = ended.unwrap_or_else(PoisonError::into_inner);
+        let patience = self.plans.patience();
+        let all = ended.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Disconnected);
+        self.plans.write_snapshot();
+        all
     }
 }
 
@@ -177,28 +226,41 @@ impl Drop for Gateway {
     }
 }
 
+/// What is bound, and what is spoken there; the door to https comes last.
+fn doors(config: &Config) -> Vec<(ListenAddress, Door)> {
+    let door = match config.tls.cert {
+        Some(_) => Door::Tls,
+        None => Door::Plain,
+    };
+    let listen = config.listen.iter().map(|address| (address.clone(), door));
+    let redirect = config.tls.redirect.map(ListenAddress::Tcp);
+    let redirect = redirect.map(|address| (address, Door::Redirect));
+    listen.chain(redirect).collect()
+}
+
 /// How many connections there may be: behind a proxy that we trust there are many clients.
-fn load(config: &Config) -> Load {
-    let trust = Trust::new(&config.proxies);
+fn load(config: &Config, plans: &Plans) -> Load {
+    let trust = plans.trust();
     let of_one = usize::try_from(config.limits.per_address).unwrap_or(usize::MAX);
-    Load::new(most_connections(config)).per_address(of_one, move |address| trust.covers(address))
+    let is_proxy = move |address| trust.load().covers(address);
+    Load::new(most_connections(config)).per_address(of_one, is_proxy)
 }
 
 fn work(
-    sockets: Vec<std::net::TcpListener>,
-    plan: &Arc<Plan>,
-    load: &Arc<Load>,
+    sockets: Vec<Socket>,
+    plans: watch::Receiver<Issue>,
+    settings: watch::Receiver<Arc<Settings>>,
+    share: &Arc<Share>,
     draining: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    listener::run(sockets, &plan.listening(), load, draining, |wheel| {
-        let site = plan.site(wheel);
+    listener::run(sockets, settings, share, draining, |wheel| {
+        let post = Post::new(plans, wheel);
         move |peer| {
-            let (site, client) = (
-                site.clone(),
-                std::rc::Rc::new(Client::new(peer, &site.proxy.trust)),
-            );
+            let post = Rc::clone(&post);
+            let client = RefCell::new(Rc::new(Client::new(peer, &post.site())));
             move |arrival| {
-                let (site, client) = (site.clone(), client.clone());
+                let site = post.site();
+                let client = Client::by(&client, &site);
                 async move { site.answer(arrival, &client).await }
             }
         }
@@ -214,28 +276,6 @@ fn start_log(config: &Config) -> Result<Option<AccessLog>, Error> {
         getrandom::fill(&mut key).map_err(|_| session::Error::Random)?;
     }
     Ok(AccessLog::start(&config.log, &key)?)
-}
-
-fn first_look_up(plan: &Plan, control: &Runtime) {
-    let (done, wait) = mpsc::channel();
-    let groups = Arc::clone(&plan.groups);
-    control.spawn(async move {
-        groups.look_up().await;
-        // Nobody waits any more where this came too late.
-        let _ = done.send(());
-    });
-    let _ = wait.recv_timeout(FIRST_LOOKUP);
-}
-
-/// Sweeps limiters as long as there is anybody to ask them.
-async fn forget(rates: Weak<rate::Limits>) {
-    loop {
-        tokio::time::sleep(FORGET).await;
-        let Some(rates) = rates.upgrade() else {
-            return;
-        };
-        rates.sweep();
-    }
 }
 
 async fn sweep(sessions: Sessions) {

@@ -5,42 +5,74 @@
 
 mod closing;
 mod connection;
+mod flood;
 mod framing;
+mod greeting;
+mod handed;
 mod load;
+mod networks;
 mod parking;
+mod proxy_protocol;
+mod queue;
+mod stream;
+mod turns;
 mod worker;
 
+use std::fmt::Display;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, Request};
-use socket2::{Domain, Protocol, Socket, Type};
+use rustls::ServerConfig;
+use socket2::{Domain, Protocol, Type};
 
 pub use self::connection::RequestBody;
-pub use self::load::Load;
+pub use self::handed::Handed;
+pub use self::load::{Load, Share};
+pub use self::networks::Networks;
+use self::queue::Baton;
 pub use self::worker::run;
 use crate::setting::{self, ListenAddress, Size};
 
 /// Connections that the kernel holds for us before we accept them.
 const BACKLOG: i32 = 4096;
 
+/// What clients may speak by ALPN, the best first.
+pub const PROTOCOLS: &[&[u8]] = &[b"http/1.1"];
+
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer {
-    /// Their address.
+    /// Their address; where a proxy speaks for them, what it says.
     pub address: SocketAddr,
+    /// The door they came in by.
+    pub door: Door,
 }
 
-/// How the connections of a listener are served.
-#[derive(Debug, Clone, Copy)]
-pub struct Options<'a> {
-    /// How much a client may ask.
-    pub limits: &'a Limits,
-    /// How long it may take.
-    pub timeouts: &'a Timeouts,
-    /// Whether a client may speak HTTP/2 without TLS, if it knows beforehand that it can.
-    pub h2c: bool,
+/// What is spoken on a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Plain HTTP.
+    Plain,
+    /// HTTP over TLS.
+    Tls,
+    /// Plain HTTP, to be told to come back over TLS.
+    Redirect,
+}
+
+/// How workers come by their connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accept {
+    /// Each has its own socket, and the kernel spreads connections.
+    PerWorker,
+    /// All take from one, whoever has fewest: for a balancer in front that opens few.
+    Shared,
+}
+
+setting::choice! {
+    Accept, "a way to accept" { "per_worker" => Self::PerWorker, "shared" => Self::Shared }
 }
 
 /// What comes in on a connection. Its headers may hold a credential: no `Debug`.
@@ -89,37 +121,92 @@ pub struct Bound {
     /// The addresses, with the ports that the system chose.
     pub addresses: Vec<SocketAddr>,
     /// For each worker its sockets.
-    pub sockets: Vec<Vec<TcpListener>>,
+    pub sockets: Vec<Vec<Socket>>,
 }
 
-/// Binds each address once for each of `workers`.
+/// A bound socket of one worker.
+#[derive(Debug)]
+pub struct Socket {
+    listener: TcpListener,
+    door: Door,
+    /// There where the socket is shared by all workers.
+    baton: Option<Arc<Baton>>,
+}
+
+/// Binds each address for all of `workers`. A socket that was handed over is one, and all share it.
 ///
 /// # Errors
 ///
 /// An address that is taken, even by a socket that would share it, is an error: half of the traffic
 /// would be somebody else's.
-pub fn bind(addresses: &[ListenAddress], workers: usize) -> io::Result<Bound> {
+pub fn bind(
+    addresses: &[(ListenAddress, Door)],
+    workers: usize,
+    accept: Accept,
+    handed: &mut Handed,
+) -> io::Result<Bound> {
     let mut bound = Bound {
         addresses: Vec::new(),
         sockets: (0..workers).map(|_| Vec::new()).collect(),
     };
-    for ListenAddress::Tcp(address) in addresses {
-        let mut address = *address;
-        if address.port() != 0 && workers > 1 {
-            socket(address, false).map_err(|error| named(&error, address))?;
+    for (address, door) in addresses {
+        let found = match address {
+            ListenAddress::Tcp(address) => match accept {
+                Accept::PerWorker => own_sockets(*address, workers),
+                Accept::Shared => socket(*address, false).and_then(|one| copies(one, workers)),
+            }
+            .map(|listeners| vec![listeners])
+            .map_err(|error| named(&error, address))?,
+            ListenAddress::Handed(name) => {
+                let taken = handed.take(name);
+                let copied = |one| copies(one, workers);
+                taken
+                    .and_then(|taken| taken.into_iter().map(copied).collect())
+                    .map_err(|error| named(&error, format!("fd:{name}")))?
+            }
+        };
+        for listeners in found {
+            let is_shared = accept == Accept::Shared && workers > 1;
+            let baton = is_shared.then(|| Baton::new(workers));
+            if let Some(first) = listeners.first() {
+                bound.addresses.push(first.local_addr()?);
+            }
+            for (sockets, listener) in bound.sockets.iter_mut().zip(listeners) {
+                sockets.push(Socket {
+                    listener,
+                    door: *door,
+                    baton: baton.clone(),
+                });
+            }
         }
-        for sockets in &mut bound.sockets {
-            let listener = socket(address, workers > 1).map_err(|error| named(&error, address))?;
-            address = listener.local_addr()?;
-            sockets.push(listener);
-        }
-        bound.addresses.push(address);
     }
     Ok(bound)
 }
 
+/// A socket for each worker, all bound to one address.
+fn own_sockets(mut address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>> {
+    if address.port() != 0 && workers > 1 {
+        socket(address, false)?;
+    }
+    let mut sockets = Vec::with_capacity(workers);
+    for _ in 0..workers {
+        let listener = socket(address, workers > 1)?;
+        address = listener.local_addr()?;
+        sockets.push(listener);
+    }
+    Ok(sockets)
+}
+
+/// One socket, as many times as there are workers.
+fn copies(socket: TcpListener, workers: usize) -> io::Result<Vec<TcpListener>> {
+    let others = (1..workers).map(|_| socket.try_clone());
+    let mut sockets = others.collect::<io::Result<Vec<_>>>()?;
+    sockets.push(socket);
+    Ok(sockets)
+}
+
 fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
-    let socket = Socket::new(
+    let socket = socket2::Socket::new(
         Domain::for_address(address),
         Type::STREAM,
         Some(Protocol::TCP),
@@ -135,8 +222,23 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn named(error: &io::Error, address: SocketAddr) -> io::Error {
+fn named(error: &io::Error, address: impl Display) -> io::Error {
     io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+}
+
+/// What a connection is served by.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[timeouts]`
+    pub timeouts: Timeouts,
+    /// What TLS shows, where there is a door for it.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// `proxies.proxy_protocol`: whose connections begin with a header that says who they are from.
+    pub heralds: Networks,
+    /// Whether a client may speak HTTP/2 without TLS, if it knows beforehand that it can.
+    pub h2c: bool,
 }
 
 setting::section! {
@@ -164,6 +266,8 @@ setting::section! {
 setting::section! {
     /// `[timeouts]`: how long each wait may last.
     pub struct Timeouts {
+        /// To agree on TLS.
+        handshake: Duration = Duration::from_secs(10),
         /// From the first byte of a head to its last.
         header: Duration = Duration::from_secs(10),
         /// To connect to an upstream.
@@ -179,5 +283,4 @@ setting::section! {
         /// The longest silence within an answer, on either side.
         stream: Duration = Duration::from_secs(300),
     }
-    later { "handshake": "TLS" }
 }

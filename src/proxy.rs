@@ -267,11 +267,7 @@ impl Proxy {
         let forwarded = Forwarded {
             chain: client.chain,
             client: client.text,
-            proto: HeaderValue::from_static(if client.https == Some(true) {
-                "https"
-            } else {
-                "http"
-            }),
+            proto: HeaderValue::from_static(if client.https { "https" } else { "http" }),
             host: context.host.header(),
             prefix: route.forwarded_prefix(),
             request_id: context.request_id.header(),

@@ -103,6 +103,11 @@ impl Config {
         self.servers.iter().any(|member| member.url.is_tls())
     }
 
+    /// Whether it names files.
+    pub fn has_files(&self) -> bool {
+        self.ca.is_some() || self.client_cert.is_some()
+    }
+
     /// The files that connections by https need.
     pub fn tls_files(&self) -> tls::client::Files<'_> {
         tls::client::Files {
@@ -141,6 +146,9 @@ pub enum Error {
     /// It fell silent within an answer for `timeouts.stream`.
     #[error("the answer stopped")]
     Silent,
+    /// The server cancelled its answer.
+    #[error("the answer was cut off")]
+    Cut,
     /// The connection broke, or what came is not HTTP.
     #[error(transparent)]
     Broken(#[from] hyper::Error),

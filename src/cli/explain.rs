@@ -10,7 +10,7 @@ use crate::auth::{Denial, Require};
 use crate::cli::terminal::{End, complain, refuse, say, warn};
 use crate::config::{Config, Sources};
 use crate::error::Problem;
-use crate::gateway::way::{Crossing, Sign, Way};
+use crate::gateway::way::{Crossing, Scheme, Sign, Way};
 use crate::proxy;
 use crate::proxy::headers::Names;
 use crate::proxy::route::{Explanation, Route, Table, To};
@@ -72,7 +72,7 @@ fn follow(
         "request",
         format_args!("{} {} for {host}", request.method(), request.uri()),
     )?;
-    match Crossing::new(config).way(request, &sign) {
+    match Crossing::new(config).way(request, &sign, scheme(config)) {
         Err(problem) => line(out, "refused", &problem),
         Ok(Way::Own(endpoint, _)) => {
             let prefix = &config.endpoints.prefix;
@@ -104,6 +104,14 @@ fn follow(
                 places,
             )
         }
+    }
+}
+
+/// What clients come by: what the listeners speak.
+fn scheme(config: &Config) -> Scheme {
+    match config.tls.cert {
+        Some(_) => Scheme::Https,
+        None => Scheme::Http,
     }
 }
 

@@ -68,6 +68,7 @@ pub(super) fn listeners(
         );
     }
     for (key, wait) in [
+        ("handshake", timeouts.handshake),
         ("header", timeouts.header),
         ("connect", timeouts.connect),
         ("response", timeouts.response),
@@ -83,6 +84,7 @@ pub(super) fn listeners(
 pub(super) fn addresses(
     checks: &mut Checks<'_>,
     listen: &[ListenAddress],
+    redirect: Option<SocketAddr>,
     admin: Option<SocketAddr>,
 ) {
     if checks.lacks("listen") {
@@ -94,10 +96,11 @@ pub(super) fn addresses(
     }
     let paths = checks.items("listen");
     let mut taken: Vec<(SocketAddr, &str)> = Vec::new();
+    let redirect = redirect.map(|address| (address, "tls.redirect"));
     let operators = admin.map(|address| (address, "admin.listen"));
     let public = listen.iter().zip(&paths);
-    let public = public.map(|(ListenAddress::Tcp(address), path)| (*address, path.as_str()));
-    for (address, path) in public.chain(operators) {
+    let public = public.filter_map(|(listen, path)| Some((bound(listen)?, path.as_str())));
+    for (address, path) in public.chain(redirect).chain(operators) {
         let other = taken.iter().find(|(taken, _)| collide(*taken, address));
         if let Some((taken, other)) = other {
             let what = if *taken == address {
@@ -113,6 +116,29 @@ pub(super) fn addresses(
             );
         }
         taken.push((address, path));
+    }
+    let mut names: Vec<(&str, &str)> = Vec::new();
+    for (listen, path) in listen.iter().zip(&paths) {
+        let ListenAddress::Handed(name) = listen else {
+            continue;
+        };
+        if let Some((_, other)) = names.iter().find(|(taken, _)| taken == name) {
+            checks.blame_both(
+                path,
+                (other, "the other one"),
+                format!("`{path}` and `{other}` are the same socket"),
+                "write it once: all sockets of this name are taken",
+            );
+        }
+        names.push((name, path));
+    }
+}
+
+/// The address that we bind ourselves.
+pub(super) fn bound(listen: &ListenAddress) -> Option<SocketAddr> {
+    match listen {
+        ListenAddress::Tcp(address) => Some(*address),
+        ListenAddress::Handed(_) => None,
     }
 }
 
@@ -187,6 +213,13 @@ pub(super) fn session(checks: &mut Checks<'_>, session: &session::Config) {
             "session.per_user",
             "`session.per_user` is zero: nobody could log in",
             "write how many devices one user may have, such as 5",
+        );
+    }
+    if session.snapshot.is_some() && session.secret.is_none() {
+        checks.blame(
+            "session.snapshot",
+            "`session.snapshot` needs `session.secret`: without it nobody could open the file again",
+            "make one with `openssl rand -base64 32`",
         );
     }
     if session.cookie.is_empty() {

@@ -216,10 +216,12 @@ fn circle(checks: &mut Checks<'_>, at: &str, origin: &Origin, listen: &[ListenAd
     let Ok(ip) = ip else { return };
     let listeners = checks.items("listen");
     let own = listen.iter().zip(&listeners).find(|(listen, _)| {
-        let ListenAddress::Tcp(address) = listen;
+        let Some(address) = bounds::bound(listen) else {
+            return false;
+        };
         // Of the machine's own addresses these are the ones that are known to be its own.
         (ip.is_loopback() || ip.is_unspecified() || address.ip() == ip)
-            && bounds::collide(*address, SocketAddr::new(ip, port))
+            && bounds::collide(address, SocketAddr::new(ip, port))
     });
     if let Some((_, listener)) = own {
         checks.blame_both(

@@ -152,7 +152,7 @@ impl From<&upstream::Error> for Problem {
                 Code::UpstreamTimeout,
                 "the service stopped within its answer",
             ),
-            upstream::Error::Broken(_) | upstream::Error::Switched => Self::new(
+            upstream::Error::Broken(_) | upstream::Error::Cut | upstream::Error::Switched => Self::new(
                 Code::UpstreamFailed,
                 "the service closed the connection, or what it said is not HTTP",
             ),

@@ -1,5 +1,8 @@
 //! One request or refusal, from its head to its answer: to an endpoint of ours, or through the proxy.
 
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::SystemTime;
 
 use http::{Request, Response, Version};
@@ -9,31 +12,49 @@ use crate::gateway::answer::{Content, Leaving, Line};
 use crate::gateway::clock::now;
 use crate::gateway::guard;
 use crate::gateway::site::Site;
-use crate::gateway::way::{Sign, Way};
-use crate::listener::{Arrival, Peer, RequestBody};
-use crate::proxy::client_address::{self, Trust};
+use crate::gateway::way::{Scheme, Sign, Way};
+use crate::listener::{Arrival, Door, Peer, RequestBody};
+use crate::proxy::client_address;
 use crate::proxy::headers;
 use crate::proxy::host::Host;
 use crate::proxy::trace::RequestId;
-use crate::proxy::{Context, Trail};
+use crate::proxy::{self, Context, Trail};
 use crate::session::Remembered;
 use crate::telemetry::access_log::Record;
 
 /// What a client is told of a bug of ours.
 const PANICKED: &str = "the gateway failed; the log has more";
 
-/// What is kept for all requests of one connection.
+/// What is kept for all requests of one connection, as long as one plan is in force.
 pub(super) struct Client {
+    /// The number of the plan that it was made by.
+    number: u32,
     peer: client_address::Peer,
+    door: Door,
     remembered: Remembered,
 }
 
 impl Client {
-    pub(super) fn new(peer: Peer, trust: &Trust) -> Self {
+    pub(super) fn new(peer: Peer, site: &Site) -> Self {
+        Self::at(peer.address.ip(), peer.door, site)
+    }
+
+    fn at(address: IpAddr, door: Door, site: &Site) -> Self {
         Self {
-            peer: trust.peer(peer.address.ip()),
+            number: site.number,
+            peer: site.proxy.trust.peer(address, door == Door::Tls),
+            door,
             remembered: Remembered::new(),
         }
+    }
+
+    /// What `client` is by the plan of `site`: itself, unless another plan came into force.
+    pub(super) fn by(client: &RefCell<Rc<Self>>, site: &Site) -> Rc<Self> {
+        let mut client = client.borrow_mut();
+        if client.number != site.number {
+            *client = Rc::new(Self::at(client.peer.address(), client.door, site));
+        }
+        Rc::clone(&client)
     }
 }
 
@@ -83,11 +104,19 @@ impl Site {
         id: RequestId,
         trail: &mut Trail,
     ) -> Result<Response<Content>, Problem> {
+        if client.door == Door::Redirect {
+            return self.send_to_https(&request);
+        }
+        let scheme = match client.door {
+            Door::Tls => Scheme::Https,
+            Door::Plain | Door::Redirect => Scheme::Http,
+        };
         let sign = Sign::of(&request);
         if request.version() == Version::HTTP_2 {
-            headers::from_http2(request.headers_mut());
+            let read = headers::from_http2(request.headers_mut());
+            read.map_err(|refused| Problem::from(&proxy::Error::from(refused)))?;
         }
-        let (host, path) = match self.crossing.way(&request, &sign)? {
+        let (host, path) = match self.crossing.way(&request, &sign, scheme)? {
             Way::Own(endpoint, host) => {
                 let host = host.as_ref().map_or("", Host::as_str);
                 let address = self.proxy.trust.address(&client.peer, request.headers());
@@ -112,8 +141,8 @@ impl Site {
     }
 }
 
-fn problem(error: &crate::proxy::Error, id: RequestId, trail: &Trail) -> Problem {
-    if let crate::proxy::Error::Upstream(error) = error {
+fn problem(error: &proxy::Error, id: RequestId, trail: &Trail) -> Problem {
+    if let proxy::Error::Upstream(error) = error {
         let request_id = id.as_str();
         tracing::warn!(request_id, route = trail.route, %error, "an upstream failed");
     }

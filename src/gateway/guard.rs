@@ -46,7 +46,7 @@ mod tests {
     use tokio::sync::watch;
 
     use super::*;
-    use crate::listener::{self, Arrival, Limits, Load, Options, Timeouts};
+    use crate::listener::{self, Arrival, Load, Settings};
 
     async fn answer(arrival: Arrival) -> Response<Full<Bytes>> {
         let work = async {
@@ -77,25 +77,23 @@ mod tests {
     #[test]
     fn a_panic_is_a_500_and_the_worker_lives_on() {
         let mut bound = listener::bind(
-            &[crate::setting::ListenAddress::Tcp(
-                ([127, 0, 0, 1], 0).into(),
+            &[(
+                crate::setting::ListenAddress::Tcp(([127, 0, 0, 1], 0).into()),
+                listener::Door::Plain,
             )],
             1,
+            listener::Accept::PerWorker,
+            &mut listener::Handed::default(),
         )
         .unwrap();
         let address = bound.addresses[0];
         let (stop, drain) = watch::channel(false);
         let worker = std::thread::spawn(move || {
-            let load = Arc::new(Load::new(16));
+            let share = Arc::new(Load::new(16)).share(0);
             let sockets = bound.sockets.pop().unwrap();
-            let (limits, timeouts) = (Limits::default(), Timeouts::default());
-            let options = Options {
-                limits: &limits,
-                timeouts: &timeouts,
-                h2c: false,
-            };
             let connect = |_: &crate::deadline::Wheel| |_: listener::Peer| answer;
-            listener::run(sockets, &options, &load, drain, connect).unwrap();
+            let settings = watch::channel(Arc::new(Settings::default())).1;
+            listener::run(sockets, settings, &share, drain, connect).unwrap();
         });
         let (mut one, mut other) = (
             TcpStream::connect(address).unwrap(),

@@ -12,15 +12,17 @@ use crate::deadline::Wheel;
 use crate::endpoint::Endpoints;
 use crate::gateway::Error;
 use crate::gateway::capacity::workers;
+use crate::gateway::front::Front;
 use crate::gateway::lots::Lots;
 use crate::gateway::way::Crossing;
-use crate::listener::{Limits, Options, Timeouts};
+use crate::listener::{Networks, Settings};
 use crate::proxy::client_address::Trust;
 use crate::proxy::headers::Rules;
 use crate::proxy::retry::Budget;
 use crate::proxy::route::{Table, Target, To};
 use crate::proxy::{Bearing, Proxy};
 use crate::session::Sessions;
+use crate::setting::Setting as _;
 use crate::telemetry::access_log;
 use crate::upstream::{GroupId, Groups, Patience, Pool, Servers, Upstreams};
 use crate::{rate, wechat};
@@ -30,55 +32,91 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// What all workers share.
 pub(super) struct Plan {
-    pub(super) limits: Limits,
-    pub(super) timeouts: Timeouts,
-    h2c: bool,
+    /// Which one it is, from the start of the process on.
+    pub(super) number: u32,
+    pub(super) settings: Arc<Settings>,
     pub(super) sessions: Sessions,
     pub(super) groups: Arc<Groups>,
     pub(super) rates: Arc<rate::Limits>,
     pub(super) endpoints: Arc<Endpoints>,
+    wechat: wechat::Client,
     crossing: Crossing,
     table: Arc<Table>,
     leads: Arc<[Option<GroupId>]>,
     rules: Arc<Rules>,
     carrier: Carrier,
     trust: Trust,
+    front: Option<Arc<Front>>,
     control: Handle,
     workers: usize,
     log: Option<access_log::Entry>,
 }
 
-/// One worker's part: it answers the requests of its connections.
+/// One worker's part of a plan: it answers the requests of its connections.
 pub(super) struct Site {
+    /// The number of the plan.
+    pub(super) number: u32,
     pub(super) proxy: Proxy,
     pub(super) endpoints: Arc<Endpoints>,
     pub(super) crossing: Crossing,
+    pub(super) front: Option<Arc<Front>>,
     pub(super) lots: Lots,
     pub(super) log: Option<access_log::Entry>,
     pub(super) control: Handle,
 }
 
-impl Plan {
-    /// How connections are served.
-    pub(super) fn listening(&self) -> Options<'_> {
-        Options {
-            limits: &self.limits,
-            timeouts: &self.timeouts,
-            h2c: self.h2c,
-        }
+/// The plan that was in force, and the config that it was made from.
+#[derive(Clone, Copy)]
+pub(super) struct Before<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) config: &'a Config,
+}
+
+impl Before<'_> {
+    /// Whether `config` says the same of `WeChat` and the apps. A client that stays keeps its access tokens,
+    /// and what it learnt of errors that only the operator can mend.
+    fn has_same_wechat(&self, config: &Config) -> bool {
+        let same = self.config.wechat.print() == config.wechat.print();
+        same && self.config.app.print() == config.app.print()
     }
 
+    /// Whether `config` has the same rates for the same routes. Limiters that stay forget nobody.
+    fn has_same_rates(&self, config: &Config) -> bool {
+        let rules = |config: &Config| {
+            let rules = config.route.iter().map(|route| route.rate.print());
+            rules.collect::<Vec<_>>()
+        };
+        let same = self.config.rate.print() == config.rate.print();
+        same && rules(self.config) == rules(config)
+    }
+}
+
+impl Plan {
+    /// The plan that `config` comes to. What lives longer than a config is taken over from the plan
+    /// `before`: sessions, addresses, and the client of `WeChat` where it would be the same one.
     pub(super) fn new(
         config: &Config,
         control: &Handle,
         log: Option<access_log::Entry>,
+        front: Option<Arc<Front>>,
+        before: Option<Before<'_>>,
     ) -> Result<Self, Error> {
-        let sessions = Sessions::new(&config.session)?;
-        let wechat = wechat::Client::new(&config.wechat, &config.app)?;
+        let sessions = match before {
+            Some(before) => before.plan.sessions.clone(),
+            None => Sessions::new(&config.session)?,
+        };
+        let wechat = match before.filter(|before| before.has_same_wechat(config)) {
+            Some(before) => before.plan.wechat.clone(),
+            None => wechat::Client::new(&config.wechat, &config.app)?,
+        };
         let table = Table::build(&config.route, config.limits.body).map_err(Error::Routes)?;
-        let mut groups = Groups::new(Arc::new(Servers::default()));
+        let servers = match before {
+            Some(before) => Arc::clone(before.plan.groups.servers()),
+            None => Arc::new(Servers::default()),
+        };
+        let mut groups = Groups::new(servers);
         for upstream in &config.upstream {
-            groups.add(upstream)?;
+            groups.add(upstream).map_err(Error::Upstream)?;
         }
         let leads = table.routes().iter();
         let leads = leads.map(|route| match route.to.as_ref().map(Target::to) {
@@ -86,25 +124,39 @@ impl Plan {
             Some(To::Group(name)) => Ok(groups.find(name)),
             None => Ok(None),
         });
-        let leads = leads.collect::<Result<_, _>>()?;
+        let leads = leads.collect::<Result<_, _>>().map_err(Error::Upstream)?;
         let carrier = Carrier::new(config.session.header.clone(), config.session.cookie_name());
         let rules = Rules::new(&config.identity, &config.limits.header_names, &carrier);
         let apps = config.app.iter().map(|app| app.appid.clone()).collect();
         let rates = table.routes().iter().map(|route| route.rate.as_ref());
-        let rates = Arc::new(rate::Limits::new(&config.rate, rates));
+        let rates = match before.filter(|before| before.has_same_rates(config)) {
+            Some(before) => Arc::clone(&before.plan.rates),
+            None => Arc::new(rate::Limits::new(&config.rate, rates)),
+        };
         let endpoints = Endpoints::new(
             &config.endpoints,
             apps,
             sessions.clone(),
-            wechat,
+            wechat.clone(),
             carrier.clone(),
             Arc::clone(&rates),
         );
+        let endpoints = match before {
+            Some(before) => endpoints.inheriting(&before.plan.endpoints),
+            None => endpoints,
+        };
         Ok(Self {
-            limits: config.limits.clone(),
-            timeouts: config.timeouts.clone(),
-            h2c: config.h2c,
+            number: before.map_or(0, |before| before.plan.number.wrapping_add(1)),
+            settings: Arc::new(Settings {
+                limits: config.limits.clone(),
+                timeouts: config.timeouts.clone(),
+                tls: front.as_ref().map(|front| front.tls.config()),
+                heralds: Networks::new(&config.proxies.proxy_protocol),
+                h2c: config.h2c,
+            }),
+            front,
             sessions,
+            wechat,
             groups: Arc::new(groups),
             rates,
             endpoints: Arc::new(endpoints),
@@ -120,16 +172,23 @@ impl Plan {
         })
     }
 
-    /// The site of the worker that this thread is; `wheel` has its deadlines.
-    pub(super) fn site(&self, wheel: &Wheel) -> Rc<Site> {
+    /// The site of the worker that this thread is; `wheel` has its deadlines. The idle connections of
+    /// its site `before` go on.
+    pub(super) fn site(&self, wheel: &Wheel, before: Option<&Site>) -> Rc<Site> {
+        let timeouts = &self.settings.timeouts;
         let patience = Patience {
-            connect: self.timeouts.connect,
-            response: self.timeouts.response,
-            stream: self.timeouts.stream,
+            connect: timeouts.connect,
+            response: timeouts.response,
+            stream: timeouts.stream,
         };
         let lots = Lots::new();
-        let pool = Pool::new(wheel.clone(), u64::from_le_bytes(lots.draw()));
-        tokio::task::spawn_local(sweep(Rc::downgrade(&pool)));
+        let pool = if let Some(before) = before {
+            before.proxy.upstreams.pool()
+        } else {
+            let pool = Pool::new(wheel.clone(), u64::from_le_bytes(lots.draw()));
+            tokio::task::spawn_local(sweep(Rc::downgrade(&pool)));
+            pool
+        };
         let upstreams = Upstreams::new(&self.groups, &pool, patience, self.workers);
         let proxy = Proxy {
             table: Arc::clone(&self.table),
@@ -141,16 +200,18 @@ impl Plan {
             upstreams,
             trust: self.trust.clone(),
             bearing: Bearing {
-                silence: self.timeouts.body,
+                silence: timeouts.body,
             },
             limits: Arc::clone(&self.rates),
             budget: Budget::new(),
             wheel: wheel.clone(),
         };
         Rc::new(Site {
+            number: self.number,
             proxy,
             endpoints: Arc::clone(&self.endpoints),
             crossing: self.crossing.clone(),
+            front: self.front.clone(),
             lots,
             log: self.log.clone(),
             control: self.control.clone(),

@@ -13,8 +13,14 @@ use crate::proxy::{self, HeadLimits, path};
 /// The methods that a route can answer: what `Allow` says to CONNECT and TRACE.
 const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
 
-/// The port that a client leaves out.
-const DEFAULT_PORT: u16 = 80;
+/// What a request came by, and with it the port that a client leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain.
+    Http = 80,
+    /// Over TLS.
+    Https = 443,
+}
 
 /// What decides between our own endpoints, the routes, and a refusal.
 #[derive(Debug, Clone)]
@@ -73,8 +79,13 @@ impl Crossing {
         }
     }
 
-    /// The way of `request`, whose `sign` was taken before, or why it has none.
-    pub fn way<'a, B>(&self, request: &Request<B>, sign: &'a Sign) -> Result<Way<'a>, Problem> {
+    /// The way of `request`, which came by `scheme` and whose `sign` was taken before, or why it has none.
+    pub fn way<'a, B>(
+        &self,
+        request: &Request<B>,
+        sign: &'a Sign,
+        scheme: Scheme,
+    ) -> Result<Way<'a>, Problem> {
         let refuse = |error: proxy::Error| Problem::from(&error);
         let method = request.method();
         if matches!(*method, Method::CONNECT | Method::TRACE) {
@@ -100,7 +111,7 @@ impl Crossing {
             .line
             .as_ref()
             .map_err(|refused| *refused)
-            .and_then(|line| host::of(&sign.uri, line, DEFAULT_PORT))
+            .and_then(|line| host::of(&sign.uri, line, scheme as u16))
             .map_err(|refused| refuse(refused.into()))?;
         Ok(match endpoint {
             Some(endpoint) => Way::Own(endpoint, Some(host)),

@@ -55,7 +55,7 @@ pub(super) async fn linger(mut io: Io, state: &State) {
 /// Ends the connection so that nobody takes its end for the end of a message.
 pub(super) fn reset(io: &Io) {
     // Where that cannot be had, the connection ends as others do.
-    let _ = SockRef::from(io.stream()).set_linger(Some(Duration::ZERO));
+    let _ = SockRef::from(io.socket()).set_linger(Some(Duration::ZERO));
 }
 
 /// Writes `answer` where no request was understood, and closes.

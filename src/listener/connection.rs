@@ -14,6 +14,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
@@ -24,7 +25,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use rustls::ServerConfig;
 
 use self::body::Exchange;
 pub use self::body::RequestBody;
@@ -32,7 +33,10 @@ use self::io::{Desk, Io};
 use self::state::{Phase, State};
 use crate::deadline::Wheel;
 use crate::listener::framing::Bounds;
+use crate::listener::networks::Networks;
 use crate::listener::parking::Wait;
+use crate::listener::stream::Stream;
+use crate::listener::turns::Turns;
 use crate::listener::{Arrival, Refusal, Timeouts, closing, parking};
 
 /// What all connections of one worker share.
@@ -46,6 +50,10 @@ pub(super) struct Worker {
     pub(super) draining: Cell<bool>,
     pub(super) bounds: Rc<Bounds>,
     pub(super) desk: Desk,
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    /// Whose connections begin with a header of the PROXY protocol.
+    pub(super) heralds: Networks,
+    pub(super) turns: Rc<Turns>,
 }
 
 /// Why hyper's part of a connection's life is over.
@@ -65,7 +73,7 @@ enum Turn {
 /// Serves `stream` until it ends. `handler` answers each request, and each refusal of ours; `place`
 /// is given up at the end.
 pub(super) fn serve<S, F, B, P>(
-    stream: TcpStream,
+    stream: Stream,
     worker: Rc<Worker>,
     handler: S,
     place: P,
@@ -89,12 +97,13 @@ where
                     return Box::pin(http2::serve(io, worker, state, handler)).await;
                 }
                 Wait::Head => converse(io, &worker, &state, &handler).await,
-                Wait::Over => return,
+                Wait::Over => return io.part(),
                 Wait::Refused(refusal) => (Turn::Refused(refusal), io),
             };
             match turn {
                 Turn::Park => {}
-                Turn::Over(false) | Turn::Cut => return,
+                Turn::Over(false) => return io.part(),
+                Turn::Cut => return,
                 Turn::Broken => return closing::reset(&io),
                 Turn::Over(true) => return Box::pin(closing::linger(io, &state)).await,
                 Turn::Refused(refusal) => {
@@ -131,7 +140,9 @@ where
     let mut connection = Box::new(worker.http.serve_connection(TokioIo::new(io), service));
     let mut leaving = false;
     let turn = std::future::poll_fn(|cx| {
-        if worker.draining.get() && !leaving {
+        // A head that has begun is read first: hyper takes one that it has not read for none at all.
+        let may_leave = || worker.draining.get() && state.phase() != Phase::Head;
+        if may_leave() && !leaving {
             leaving = true;
             Pin::new(&mut *connection).graceful_shutdown();
         }
@@ -148,6 +159,9 @@ where
             && state.is_flushed()
         {
             return Poll::Ready(Turn::Refused(refusal));
+        }
+        if may_leave() && !leaving {
+            cx.waker().wake_by_ref();
         }
         if state.timer().poll(cx).is_pending() {
             return Poll::Pending;

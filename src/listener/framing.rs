@@ -128,6 +128,18 @@ impl Framing {
         }
     }
 
+    /// How many of `bytes` are empty lines between two messages. Old clients send one after a body; the
+    /// parser need not see them (RFC 9112 §2.2).
+    pub(in crate::listener) fn blank(&self, mut bytes: &[u8]) -> usize {
+        let length = bytes.len();
+        if self.part == Part::Head {
+            while let Some(rest) = bytes.strip_prefix(b"\r\n") {
+                bytes = rest;
+            }
+        }
+        length - bytes.len()
+    }
+
     /// Whether a message has begun and not ended.
     pub(in crate::listener) fn is_within(&self) -> bool {
         !matches!(self.part, Part::Preface | Part::Head)
@@ -147,11 +159,8 @@ impl Framing {
     }
 
     fn head(&mut self, bytes: &[u8], bounds: &Bounds) -> Result<Option<usize>, Refusal> {
-        match bytes {
-            // RFC 9112 §2.2: empty lines before a request are passed over.
-            [b'\r', b'\n', ..] => return Ok(Some(2)),
-            [b'\r'] => return Ok(None),
-            _ => {}
+        if matches!(bytes, [b'\r'] | [b'\r', b'\n', ..]) {
+            return Ok(None);
         }
         // A head that comes in pieces is read anew when another of its lines has ended.
         let new = bytes.get(self.searched..).unwrap_or_default();

@@ -25,6 +25,15 @@ pub struct Load {
     connections: AtomicUsize,
     most: usize,
     crowds: Option<Crowds>,
+    /// How many each worker has.
+    shares: Box<[AtomicUsize]>,
+}
+
+/// One worker's part of the load.
+#[derive(Debug)]
+pub struct Share {
+    load: Arc<Load>,
+    worker: usize,
 }
 
 /// How many connections each address has.
@@ -43,7 +52,23 @@ impl Load {
             connections: AtomicUsize::new(0),
             most,
             crowds: None,
+            shares: Box::new([AtomicUsize::new(0)]),
         }
+    }
+
+    /// Carried by so many workers.
+    #[must_use]
+    pub fn shared_by(self, workers: usize) -> Self {
+        let shares = (0..workers).map(|_| AtomicUsize::new(0)).collect();
+        Self { shares, ..self }
+    }
+
+    /// The part of the worker with this number, from 0.
+    pub fn share(self: &Arc<Self>, worker: usize) -> Arc<Share> {
+        Arc::new(Share {
+            load: Arc::clone(self),
+            worker,
+        })
     }
 
     /// Never more than `most` of one address either (IPv6 by /64), unless that `is_proxy`; 0: as many
@@ -62,16 +87,56 @@ impl Load {
         });
         Self { crowds, ..self }
     }
+}
 
+impl Share {
     /// A new connection's place, and what becomes of it.
     pub(super) fn admit(self: &Arc<Self>) -> (Welcome, Place) {
-        let before = self.connections.fetch_add(1, Ordering::Relaxed);
-        let told = self.most.div_ceil(8).max(TOLD);
+        let load = &self.load;
+        let before = load.connections.fetch_add(1, Ordering::Relaxed);
+        if let Some(own) = self.own() {
+            own.fetch_add(1, Ordering::Relaxed);
+        }
+        let told = load.most.div_ceil(8).max(TOLD);
         let place = Place {
-            load: Arc::clone(self),
+            share: Arc::clone(self),
             origin: None,
         };
-        (welcome(before, self.most, told, Refusal::Overloaded), place)
+        (welcome(before, load.most, told, Refusal::Overloaded), place)
+    }
+
+    /// The number of the worker.
+    pub(super) fn worker(&self) -> usize {
+        self.worker
+    }
+
+    /// Whether another worker has fewer connections.
+    pub(super) fn is_ahead(&self) -> bool {
+        let least = self.counts().map(|(_, count)| count).min();
+        let own = self.own().map(|own| own.load(Ordering::Relaxed));
+        own > least
+    }
+
+    /// The worker with the fewest connections.
+    pub(super) fn least(&self) -> usize {
+        let least = self.counts().min_by_key(|(_, count)| *count);
+        least.map_or(self.worker, |(worker, _)| worker)
+    }
+
+    /// The other worker with the fewest connections.
+    pub(super) fn least_of_others(&self) -> usize {
+        let others = self.counts().filter(|(worker, _)| *worker != self.worker);
+        let least = others.min_by_key(|(_, count)| *count);
+        least.map_or(self.worker, |(worker, _)| worker)
+    }
+
+    fn counts(&self) -> impl Iterator<Item = (usize, usize)> {
+        let shares = self.load.shares.iter().enumerate();
+        shares.map(|(worker, share)| (worker, share.load(Ordering::Relaxed)))
+    }
+
+    fn own(&self) -> Option<&AtomicUsize> {
+        self.load.shares.get(self.worker)
     }
 }
 
@@ -112,7 +177,7 @@ fn welcome(before: usize, most: usize, told: usize, refusal: Refusal) -> Welcome
 
 /// A connection's place in the counts.
 pub(super) struct Place {
-    load: Arc<Load>,
+    share: Arc<Share>,
     origin: Option<Origin>,
 }
 
@@ -120,7 +185,7 @@ impl Place {
     /// Counts the connection as one of `address`, which must be the client's own: to be called once, when
     /// that is known.
     pub(super) fn claim(&mut self, address: IpAddr) -> Welcome {
-        let Some(crowds) = &self.load.crowds else {
+        let Some(crowds) = &self.share.load.crowds else {
             return Welcome::In;
         };
         if (crowds.is_proxy)(address.to_canonical()) {
@@ -140,8 +205,12 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.load.connections.fetch_sub(1, Ordering::Relaxed);
-        let Some((origin, crowds)) = self.origin.zip(self.load.crowds.as_ref()) else {
+        let load = &self.share.load;
+        load.connections.fetch_sub(1, Ordering::Relaxed);
+        if let Some(own) = self.share.own() {
+            own.fetch_sub(1, Ordering::Relaxed);
+        }
+        let Some((origin, crowds)) = self.origin.zip(load.crowds.as_ref()) else {
             return;
         };
         if let Some(mut shard) = crowds.shard(origin)
@@ -165,7 +234,7 @@ mod tests {
     }
 
     fn come(load: &Arc<Load>, address: &str) -> (Welcome, Place) {
-        let (welcome, mut place) = load.admit();
+        let (welcome, mut place) = load.share(0).admit();
         match welcome {
             Welcome::In => (place.claim(address.parse().unwrap()), place),
             other => (other, place),
@@ -230,5 +299,22 @@ mod tests {
         assert_eq!(places[69].0, Welcome::Out);
         drop(places);
         assert_eq!(come(&load, "192.0.2.1").0, Welcome::In);
+    }
+
+    #[test]
+    fn who_has_more_than_another_is_ahead_until_it_ends() {
+        let load = Arc::new(Load::new(16).shared_by(2));
+        let (one, other) = (load.share(0), load.share(1));
+        assert!(!one.is_ahead() && !other.is_ahead());
+        let place = one.admit();
+        assert!(one.is_ahead() && !other.is_ahead());
+        assert_eq!((one.least(), other.least()), (1, 1));
+        assert_eq!((one.least_of_others(), other.least_of_others()), (1, 0));
+        let second = other.admit();
+        assert!(!one.is_ahead() && !other.is_ahead());
+        drop(place);
+        assert!(!one.is_ahead() && other.is_ahead());
+        drop(second);
+        assert!(!other.is_ahead());
     }
 }

@@ -2,16 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::TcpListener;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 use hyper::server::conn::http1;
-use tokio::net::TcpStream;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -19,12 +16,15 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::deadline::{TICK, Wheel};
 use crate::listener::connection::http2;
-use crate::listener::connection::io::Io;
+use crate::listener::connection::io::{Desk, Io};
 use crate::listener::connection::state::State;
 use crate::listener::connection::{self, Worker};
 use crate::listener::framing::Bounds;
-use crate::listener::load::{Load, Welcome};
-use crate::listener::{Arrival, Limits, Options, Peer, closing};
+use crate::listener::load::{Place, Share, Welcome};
+use crate::listener::queue::Queue;
+use crate::listener::stream::Stream;
+use crate::listener::turns::Turns;
+use crate::listener::{Arrival, Door, Limits, Peer, Refusal, Settings, Socket, closing, greeting};
 
 /// The most bytes that hyper keeps of one direction of a connection. What a stalled peer costs us is
 /// bounded by it.
@@ -35,17 +35,17 @@ const HYPERS_LINES: usize = 100;
 
 /// Carries traffic on this thread until `drain` says to stop and what is under way has ended.
 ///
-/// `setup` runs once on the thread, inside its runtime; what it returns is called for each
-/// connection and gives the handler of that connection. Whoever wants an end to draining stops
-/// waiting for this thread.
+/// New connections follow `settings` as they change. `setup` runs once on the thread, inside its runtime;
+/// what it returns is called for each connection and gives the handler of that connection. Whoever wants
+/// an end to draining stops waiting for this thread.
 ///
 /// # Errors
 ///
 /// The runtime cannot be built, or a socket cannot be given to it.
 pub fn run<C, S, F, B>(
-    sockets: Vec<TcpListener>,
-    options: &Options<'_>,
-    load: &Arc<Load>,
+    sockets: Vec<Socket>,
+    mut settings: watch::Receiver<Arc<Settings>>,
+    share: &Arc<Share>,
     mut drain: watch::Receiver<bool>,
     setup: impl FnOnce(&Wheel) -> C,
 ) -> io::Result<()>
@@ -60,36 +60,62 @@ where
         .enable_all()
         .build_local(LocalOptions::default())?;
     runtime.block_on(async move {
-        let worker = Rc::new(Worker {
-            wheel: Wheel::default(),
-            timeouts: Rc::new(options.timeouts.clone()),
-            http: http(options.limits),
-            http2: http2::builder(options.limits, options.timeouts),
-            h2c: options.h2c,
-            draining: Cell::new(false),
-            bounds: Rc::new(Bounds::of(options.limits)),
-            desk: Rc::default(),
-        });
-        let connect = Rc::new(setup(&worker.wheel));
-        let ticking = tokio::task::spawn_local(tick(worker.wheel.clone()));
+        let wheel = Wheel::default();
+        let (desk, turns) = (Rc::default(), Rc::new(Turns::begin()));
+        let renewed = |settings: &Settings| worker(settings, &wheel, &desk, &turns);
+        let first = renewed(&settings.borrow_and_update());
+        let mut shifts = vec![Rc::downgrade(&first)];
+        let shift = Rc::new(RefCell::new(first));
+        let connect = Rc::new(setup(&wheel));
+        let ticking = tokio::task::spawn_local(tick(wheel.clone()));
         let connections = Rc::new(RefCell::new(JoinSet::new()));
         let mut accepting = JoinSet::new();
         for socket in sockets {
-            let listener = tokio::net::TcpListener::from_std(socket)?;
-            let (worker, connect) = (Rc::clone(&worker), Rc::clone(&connect));
-            let (load, connections) = (Arc::clone(load), Rc::clone(&connections));
+            let queue = Queue::new(socket.listener, socket.baton, share)?;
+            let (shift, connect) = (Rc::clone(&shift), Rc::clone(&connect));
+            let (share, connections) = (Arc::clone(share), Rc::clone(&connections));
             accepting.spawn_local(async move {
-                accept(&listener, &worker, &*connect, &load, &connections).await;
+                accept(queue, socket.door, &shift, &connect, &share, &connections).await;
             });
         }
-        let _ = drain.wait_for(|draining| *draining).await;
+        loop {
+            tokio::select! {
+                biased;
+                _ = drain.wait_for(|draining| *draining) => break,
+                Ok(()) = settings.changed() => {
+                    let next = renewed(&settings.borrow_and_update());
+                    shifts.retain(|shift| shift.strong_count() > 0);
+                    shifts.push(Rc::downgrade(&next));
+                    shift.replace(next);
+                }
+            }
+        }
         accepting.shutdown().await;
-        worker.draining.set(true);
-        worker.wheel.wake_all();
+        for worker in shifts.iter().filter_map(Weak::upgrade) {
+            worker.draining.set(true);
+        }
+        wheel.wake_all();
         let mut left = connections.take();
         while left.join_next().await.is_some() {}
         ticking.abort();
         Ok(())
+    })
+}
+
+/// What the connections that come from now on share. Those that are there keep what they came with.
+fn worker(settings: &Settings, wheel: &Wheel, desk: &Desk, turns: &Rc<Turns>) -> Rc<Worker> {
+    Rc::new(Worker {
+        wheel: wheel.clone(),
+        timeouts: Rc::new(settings.timeouts.clone()),
+        http: http(&settings.limits),
+        http2: http2::builder(&settings.limits, &settings.timeouts),
+        h2c: settings.h2c,
+        draining: Cell::new(false),
+        bounds: Rc::new(Bounds::of(&settings.limits)),
+        desk: Rc::clone(desk),
+        tls: settings.tls.clone(),
+        heralds: settings.heralds.clone(),
+        turns: Rc::clone(turns),
     })
 }
 
@@ -120,58 +146,82 @@ async fn tick(wheel: Wheel) {
 }
 
 async fn accept<C, S, F, B>(
-    listener: &tokio::net::TcpListener,
-    worker: &Rc<Worker>,
-    connect: &C,
-    load: &Arc<Load>,
+    mut queue: Queue,
+    door: Door,
+    shift: &RefCell<Rc<Worker>>,
+    connect: &Rc<C>,
+    share: &Arc<Share>,
     connections: &RefCell<JoinSet<()>>,
 ) where
-    C: Fn(Peer) -> S,
+    C: Fn(Peer) -> S + 'static,
     S: Fn(Arrival) -> F + 'static,
     F: Future<Output = Response<B>> + 'static,
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     loop {
-        let Some((stream, peer)) = next(listener).await else {
+        let Some((socket, address)) = queue.next().await else {
             continue;
         };
-        let (mut welcome, mut place) = load.admit();
-        if welcome == Welcome::In {
-            welcome = place.claim(peer.address.ip());
+        let (mut welcome, mut place) = share.admit();
+        let worker = Rc::clone(&shift.borrow());
+        let speaks_for_others = worker.heralds.contain(address.ip());
+        if welcome == Welcome::In && !speaks_for_others {
+            welcome = place.claim(address.ip());
         }
         if welcome == Welcome::Out {
             continue;
         }
-        let (worker, handler) = (Rc::clone(worker), connect(peer));
+        let peer = Peer { address, door };
         let mut connections = connections.borrow_mut();
-        if let Welcome::Told(refusal) = welcome {
+        if door == Door::Tls || speaks_for_others {
+            let connect = Rc::clone(connect);
             connections.spawn_local(async move {
-                let _place = place;
-                let state = State::new(&worker.wheel, &worker.timeouts);
-                let io = Io::new(stream, Rc::clone(&state), &worker);
-                let answer = handler(Arrival::Refusal(refusal)).await;
-                closing::refuse(io, &state, answer).await;
+                // Its memory is not kept for the rest of the connection's life.
+                let greeting =
+                    greeting::greet(socket, peer, speaks_for_others, &worker, &mut place);
+                let Some((stream, peer, crowded)) = Box::pin(greeting).await else {
+                    return;
+                };
+                let handler = connect(peer);
+                let refusal = crowded.or(match welcome {
+                    Welcome::Told(refusal) => Some(refusal),
+                    _ => None,
+                });
+                match refusal {
+                    Some(refusal) => {
+                        Box::pin(tell(stream, refusal, worker, handler, place)).await;
+                    }
+                    None => connection::serve(stream, worker, handler, place).await,
+                }
             });
         } else {
-            connections.spawn_local(connection::serve(stream, worker, handler, place));
+            let (stream, handler) = (Stream::Plain(socket), connect(peer));
+            if let Welcome::Told(refusal) = welcome {
+                connections.spawn_local(tell(stream, refusal, worker, handler, place));
+            } else {
+                connections.spawn_local(connection::serve(stream, worker, handler, place));
+            }
         }
         while connections.try_join_next().is_some() {}
     }
 }
 
-/// The next connection; `None` where accepting it failed.
-async fn next(listener: &tokio::net::TcpListener) -> Option<(TcpStream, Peer)> {
-    match listener.accept().await {
-        Ok((stream, address)) => {
-            stream.set_nodelay(true).ok()?;
-            Some((stream, Peer { address }))
-        }
-        Err(error) => {
-            // Out of descriptors or memory: trying again at once would only burn the processor.
-            tracing::warn!(%error, "cannot accept");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            None
-        }
-    }
+/// Tells a connection that there are too many.
+async fn tell<S, F, B>(
+    stream: Stream,
+    refusal: Refusal,
+    worker: Rc<Worker>,
+    handler: S,
+    place: Place,
+) where
+    S: Fn(Arrival) -> F,
+    F: Future<Output = Response<B>>,
+    B: Body<Data = Bytes> + Unpin,
+{
+    let _place = place;
+    let state = State::new(&worker.wheel, &worker.timeouts);
+    let io = Io::new(stream, Rc::clone(&state), &worker);
+    let answer = handler(Arrival::Refusal(refusal)).await;
+    closing::refuse(io, &state, answer).await;
 }

@@ -7,8 +7,9 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 
+use crate::listener::Networks;
 use crate::setting;
 
 setting::section! {
@@ -16,14 +17,15 @@ setting::section! {
     pub struct Config {
         /// Networks of the proxies in front of us.
         trusted: Vec<IpNet> = Vec::new(),
+        /// Networks whose connections begin with a header of the PROXY protocol.
+        proxy_protocol: Vec<IpNet> = Vec::new(),
     }
-    later { "proxy_protocol": "the PROXY protocol" }
 }
 
 /// The networks whose word counts.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
-    networks: Vec<IpNet>,
+    networks: Networks,
 }
 
 /// The other end of a connection, read once for all its requests.
@@ -32,6 +34,7 @@ pub struct Peer {
     address: IpAddr,
     text: HeaderValue,
     trusted: bool,
+    https: bool,
 }
 
 /// Whom a request is from.
@@ -43,8 +46,8 @@ pub struct Client {
     pub text: HeaderValue,
     /// `X-Forwarded-For` for the upstream: from the client's address on, our peer's last.
     pub chain: HeaderValue,
-    /// Whether the client came by `https`, where a trusted peer says so or that it did not.
-    pub https: Option<bool>,
+    /// Whether the client came by `https`: to us, or to the trusted peer that says so.
+    pub https: bool,
 }
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -54,17 +57,18 @@ impl Trust {
     /// Trusts what `config` lists.
     pub fn new(config: &Config) -> Self {
         Self {
-            networks: config.trusted.iter().map(canonical_network).collect(),
+            networks: Networks::new(&config.trusted),
         }
     }
 
-    /// Reads the address of a new connection's other end.
-    pub fn peer(&self, address: IpAddr) -> Peer {
+    /// Reads the address of a new connection's other end; `https`: the connection is one of TLS.
+    pub fn peer(&self, address: IpAddr, https: bool) -> Peer {
         let address = address.to_canonical();
         Peer {
             address,
             text: text_of(address),
             trusted: self.covers(address),
+            https,
         }
     }
 
@@ -76,7 +80,7 @@ impl Trust {
                 address: peer.address,
                 text: peer.text.clone(),
                 chain: peer.text.clone(),
-                https: None,
+                https: peer.https,
             };
         }
         let chain = self.chain(peer, headers);
@@ -85,7 +89,7 @@ impl Trust {
             address,
             text: text_of(address),
             chain: joined(&chain),
-            https: said_https(headers),
+            https: said_https(headers).unwrap_or(peer.https),
         }
     }
 
@@ -115,9 +119,7 @@ impl Trust {
 
     /// Whether the word of `address` counts.
     pub fn covers(&self, address: IpAddr) -> bool {
-        self.networks
-            .iter()
-            .any(|network| network.contains(&address))
+        self.networks.contain(address)
     }
 }
 
@@ -126,18 +128,6 @@ impl Peer {
     pub fn address(&self) -> IpAddr {
         self.address
     }
-}
-
-/// A network of IPv4-mapped addresses is a network of IPv4 addresses.
-fn canonical_network(network: &IpNet) -> IpNet {
-    if let IpNet::V6(mapped) = network
-        && let Some(address) = mapped.addr().to_ipv4_mapped()
-        && let Some(length) = mapped.prefix_len().checked_sub(96)
-        && let Ok(network) = Ipv4Net::new(address, length)
-    {
-        return IpNet::V4(network);
-    }
-    *network
 }
 
 fn entries_from_the_right(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
@@ -206,6 +196,7 @@ mod tests {
     fn trust(networks: &[&str]) -> Trust {
         Trust::new(&Config {
             trusted: networks.iter().map(|text| text.parse().unwrap()).collect(),
+            ..Config::default()
         })
     }
 
@@ -215,9 +206,9 @@ mod tests {
             headers.append(&X_FORWARDED_FOR, HeaderValue::from_bytes(line).unwrap());
         }
         let trust = trust(networks);
-        let client = trust.client(&trust.peer(peer.parse().unwrap()), &headers);
+        let client = trust.client(&trust.peer(peer.parse().unwrap(), false), &headers);
         assert_eq!(client.text, client.address.to_string());
-        let alone = trust.address(&trust.peer(peer.parse().unwrap()), &headers);
+        let alone = trust.address(&trust.peer(peer.parse().unwrap(), false), &headers);
         assert_eq!(alone, client.address);
         let chain = client.chain.to_str().unwrap().to_owned();
         (client.address.to_string(), chain)
@@ -324,21 +315,25 @@ mod tests {
 
     #[test]
     fn only_a_trusted_peer_says_how_the_client_came() {
-        let said = |peer: &str, words: &[&'static str]| {
+        let said = |peer: &str, tls: bool, words: &[&'static str]| {
             let mut headers = HeaderMap::new();
             for word in words {
                 headers.append(&X_FORWARDED_PROTO, HeaderValue::from_static(word));
             }
             let trust = trust(&["10.0.0.0/8"]);
-            let peer = trust.peer(peer.parse().unwrap());
+            let peer = trust.peer(peer.parse().unwrap(), tls);
             trust.client(&peer, &headers).https
         };
-        assert_eq!(said("10.0.0.1", &["https"]), Some(true));
-        assert_eq!(said("10.0.0.1", &["HTTP"]), Some(false));
-        assert_eq!(said("10.0.0.1", &[]), None);
-        assert_eq!(said("10.0.0.1", &["https, http"]), None);
-        assert_eq!(said("10.0.0.1", &["https", "http"]), None);
-        assert_eq!(said("9.9.9.9", &["https"]), None);
+        for tls in [false, true] {
+            assert!(said("10.0.0.1", tls, &["https"]));
+            assert!(!said("10.0.0.1", tls, &["HTTP"]));
+            // What says nothing, or two things, leaves what we saw ourselves.
+            assert_eq!(said("10.0.0.1", tls, &[]), tls);
+            assert_eq!(said("10.0.0.1", tls, &["https, http"]), tls);
+            assert_eq!(said("10.0.0.1", tls, &["https", "http"]), tls);
+            assert_eq!(said("9.9.9.9", tls, &["https"]), tls);
+            assert_eq!(said("9.9.9.9", tls, &["http"]), tls);
+        }
     }
 
     proptest! {

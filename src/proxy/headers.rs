@@ -54,10 +54,16 @@ impl Names {
     }
 }
 
-/// A `Connection` line names an identity header: 400 (R3).
+/// What no honest client sends: 400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a Connection header names an identity header")]
-pub struct Refused;
+pub enum Refused {
+    /// A `Connection` line names an identity header (R3).
+    #[error("a Connection header names an identity header")]
+    Connection,
+    /// In HTTP/2 nothing is trimmed, and no intermediary hands it on (RFC 9113 §8.2.1).
+    #[error("a header's value begins or ends with a space")]
+    Space,
+}
 
 /// What a request carried that it must not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -103,8 +109,18 @@ static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Puts the header lines of a request in HTTP/2 into the form that they have in HTTP/1.
-pub fn from_http2(headers: &mut HeaderMap) {
+///
+/// # Errors
+///
+/// [`Refused::Space`]: they would be read otherwise there.
+pub fn from_http2(headers: &mut HeaderMap) -> Result<(), Refused> {
+    let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    let is_odd = |value: &[u8]| is_space(value.first()) || is_space(value.last());
+    if headers.values().any(|value| is_odd(value.as_bytes())) {
+        return Err(Refused::Space);
+    }
     cookie::join(headers);
+    Ok(())
 }
 
 impl Rules {
@@ -244,7 +260,7 @@ impl Rules {
     ) -> Result<(), Refused> {
         for token in name::listed(line.as_bytes()) {
             if self.reserved.has_identity(&name::fold(token)) {
-                return Err(Refused);
+                return Err(Refused::Connection);
             }
             doomed.extend(HeaderName::from_bytes(token).ok());
         }

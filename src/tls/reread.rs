@@ -8,7 +8,7 @@ use crate::tls::files::Files;
 use crate::tls::server::Server;
 
 /// How often the files are looked at. What changed is read when two looks saw the same.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(500);
 
 /// How often the operator is told of what expires.
 const REMIND: Duration = Duration::from_secs(86_400);

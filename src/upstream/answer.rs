@@ -71,8 +71,13 @@ where
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        if let Poll::Ready(frame) = self.arrived_for(cx) {
-            return Poll::Ready(frame);
+        match self.arrived_for(cx) {
+            // hyper takes a stream that the server cancelled for one that ended.
+            Poll::Ready(None) if !self.incoming.is_end_stream() => {
+                return Poll::Ready(Some(Err(Error::Cut)));
+            }
+            Poll::Ready(frame) => return Poll::Ready(frame),
+            Poll::Pending => {}
         }
         let Some(link) = &self.link else {
             return Poll::Ready(None);

@@ -10,6 +10,7 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 
+use crate::upstream::Patience;
 use crate::upstream::link::{Deadline, Failure, Link};
 use crate::upstream::multiplex::Stream;
 
@@ -32,6 +33,14 @@ where
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    /// The exchange waits as long as `patience` says.
+    pub(super) fn belongs(&mut self, patience: Patience) {
+        match self {
+            Self::Link(link) => link.belongs(patience),
+            Self::Stream(stream) => stream.belongs(patience),
+        }
+    }
+
     /// Whether its connection carried a request before, and may have been closed since.
     pub(super) fn is_reused(&self) -> bool {
         match self {

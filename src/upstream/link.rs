@@ -158,6 +158,11 @@ where
         })
     }
 
+    /// The next exchange waits as long as `patience` says.
+    pub(super) fn belongs(&mut self, patience: Patience) {
+        self.patience = patience;
+    }
+
     /// Whether it carried a request before, and may have been closed since.
     pub(super) fn is_reused(&self) -> bool {
         self.reused

@@ -30,10 +30,9 @@ impl Setting for Member {
     }
 
     fn print(&self) -> Printed {
-        let url = self.url.print();
-        match self.weight {
-            1 => url,
-            weight => Printed::Verbatim(format!("{{ url = {}, weight = {weight} }}", url.inline())),
-        }
+        Printed::Table(vec![
+            ("url", self.url.print()),
+            ("weight", self.weight.print()),
+        ])
     }
 }

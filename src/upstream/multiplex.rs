@@ -62,6 +62,7 @@ pub(super) struct Shared<B> {
 pub(super) struct Stream<B> {
     shared: Rc<Shared<B>>,
     deadline: Rc<Deadline>,
+    patience: Patience,
     /// The connection has carried others before.
     reused: bool,
 }
@@ -128,6 +129,7 @@ impl<B> Shared<B> {
         Stream {
             shared: Rc::clone(self),
             deadline: Rc::new(Deadline::new(&self.wheel, self.patience.response)),
+            patience: self.patience,
             reused,
         }
     }
@@ -145,6 +147,11 @@ where
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    /// The exchange waits as long as `patience` says.
+    pub(super) fn belongs(&mut self, patience: Patience) {
+        self.patience = patience;
+    }
+
     pub(super) fn is_reused(&self) -> bool {
         self.reused
     }
@@ -166,7 +173,7 @@ where
             Vec::new()
         };
         let request = self.translate(request);
-        self.deadline.patience.set(self.shared.patience.response);
+        self.deadline.patience.set(self.patience.response);
         self.deadline.renew();
         let mut send = self.shared.send.clone();
         let mut answer = pin!(send.try_send_request(request));
@@ -176,7 +183,7 @@ where
         })
         .await;
         self.deadline.timer.clear();
-        self.deadline.patience.set(self.shared.patience.stream);
+        self.deadline.patience.set(self.patience.stream);
         let (error, unsent) = match result {
             Some(Ok(answer)) => return Ok((self, answer)),
             Some(Err(mut failed)) => {

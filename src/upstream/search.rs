@@ -164,7 +164,9 @@ where
         request: Request<B>,
         keeps: bool,
     ) -> impl Future<Output = Sent<B>> {
-        let (Trip { link, lease }, share) = (trip, self.share);
+        let (Trip { mut link, lease }, share) = (trip, self.share);
+        // It may have been made under another config.
+        link.belongs(share.patience);
         Tally::count(&lease.near.tally.requests);
         let reused = link.is_reused();
         let exchange = link.exchange(request, keeps);

@@ -20,6 +20,7 @@ where
     B: Body + 'static,
 {
     shares: Vec<Share<B>>,
+    pool: Rc<Pool<B>>,
 }
 
 /// One group, as one worker has it.
@@ -70,7 +71,13 @@ where
         let share = |group: &Arc<Group>| Share::new(group, pool, patience, workers);
         Self {
             shares: groups.all().iter().map(share).collect(),
+            pool: Rc::clone(pool),
         }
+    }
+
+    /// The connections, for the next config.
+    pub fn pool(&self) -> Rc<Pool<B>> {
+        Rc::clone(&self.pool)
     }
 
     pub(super) fn share(&self, group: GroupId) -> Option<&Share<B>> {

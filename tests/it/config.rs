@@ -169,8 +169,17 @@ fn gateway_toml_shows_every_key_once_and_invents_none() {
 #[test]
 fn gateway_toml_shows_every_default() {
     let text = example();
+    // A site of TLS has nothing at its default.
+    let mut is_left_out = false;
     let all: Vec<_> = text
         .lines()
+        .filter(|line| {
+            is_left_out = match header(line) {
+                Some(name) => name == "[[tls.site]]",
+                None => is_left_out,
+            };
+            !is_left_out
+        })
         .map(|line| shown(line).or(header(line)).unwrap_or(line))
         .collect();
     let (as_is, uncommented) = (load(&text), load(&all.join("\n")));

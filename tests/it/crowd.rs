@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::harness::{Client, Process, until};
+use crate::harness::{Authority, Client, Process, Secure, until};
 
 /// Slow enough to look at the stalled, fast enough to wait for.
 const CONFIG: &str = r#"
@@ -40,6 +40,13 @@ struct Crowd {
 impl Crowd {
     /// A gateway that has answered once.
     fn gather(name: &str) -> Self {
+        let crowd = Self::around(Process::run(name, CONFIG));
+        let reply = crowd.gateway.client().send("GET", "/", &[], b"");
+        assert_eq!(reply.status, 403);
+        crowd.begun()
+    }
+
+    fn around(gateway: Process) -> Self {
         let limit = getrlimit(Resource::Nofile);
         let most = Rlimit {
             current: limit.maximum,
@@ -47,14 +54,17 @@ impl Crowd {
         };
         setrlimit(Resource::Nofile, most).unwrap();
         let size = std::env::var("CROWD").map_or(2000, |size| size.parse().unwrap());
-        let gateway = Process::run(name, CONFIG);
-        assert_eq!(gateway.client().send("GET", "/", &[], b"").status, 403);
-        let before = gateway.memory("VmRSS");
         Self {
             gateway,
             size,
-            before,
+            before: 0,
         }
+    }
+
+    /// What there is of memory now costs nobody anything.
+    fn begun(self) -> Self {
+        let before = self.gateway.memory("VmRSS");
+        Self { before, ..self }
     }
 
     /// `size` connections, each of which begins with `bytes`.
@@ -126,4 +136,35 @@ fn stalled_heads_cost_little_and_keep_nobody_waiting() {
     drop(stalled);
     crowd.others_are_answered();
     crowd.settles("that are gone", 4 << 10);
+}
+
+#[test]
+fn idle_connections_over_tls_cost_little() {
+    let authority = Authority::new("crowd-tls");
+    authority.sign("own", &["gateway.test"]);
+    let text = format!("{CONFIG}{}", authority.section("own"));
+    let crowd = Crowd::around(Process::run("crowd-tls-gateway", &text));
+    let config = authority.client();
+    let connect = || Secure::secure(crowd.gateway.address(), &config, "gateway.test");
+    assert_eq!(connect().send("GET", "/", &[], b"").status, 403);
+    let crowd = crowd.begun();
+    let connect = || Secure::secure(crowd.gateway.address(), &config, "gateway.test");
+    let mut all: Vec<Secure> = (0..crowd.size).map(|_| connect()).collect();
+    let settles = |what: &str| {
+        until(&format!("{what} cost 10 KiB at most"), || {
+            let start = Instant::now();
+            assert_eq!(connect().send("GET", "/", &[], b"").status, 403);
+            assert!(start.elapsed() < PROMPT, "{:?}", start.elapsed());
+            crowd.each() <= 10 << 10
+        });
+        println!("{} {what}: {} bytes each", crowd.size, crowd.each());
+    };
+    settles("over TLS that never spoke");
+    for client in &mut all {
+        assert_eq!(client.send("GET", "/", &[], b"").status, 403);
+    }
+    settles("over TLS that were served and are idle");
+    for client in &mut all {
+        assert_eq!(client.send("GET", "/", &[], b"").status, 403);
+    }
 }

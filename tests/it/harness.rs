@@ -1,5 +1,6 @@
 //! A gateway on port 0, with a mock WeChat and a recording upstream around it.
 
+mod authority;
 mod calls;
 mod client;
 mod process;
@@ -12,6 +13,7 @@ use wxgate::config::Config;
 use wxgate::gateway::Gateway;
 use wxgate::mock::{Mock, Options};
 
+pub use self::authority::{Authority, Secure, client_config};
 pub use self::calls::{apps, sealed, signed, token, until};
 pub use self::client::{Client, Reply, find};
 pub use self::process::{Folder, Process};
@@ -137,11 +139,10 @@ impl Bed {
 
 /// The config of a test.
 pub fn config(wechat: &str, upstream: &str, top: &str, routes: &str) -> Config {
-    let (keys, sections) = top.split_at(
-        top.find('[')
-            .filter(|at| top[..*at].trim().is_empty() || top[..*at].ends_with('\n'))
-            .unwrap_or(top.len()),
-    );
+    let first = top
+        .match_indices('[')
+        .find(|(at, _)| top[..*at].trim().is_empty() || top[..*at].ends_with('\n'));
+    let (keys, sections) = top.split_at(first.map_or(top.len(), |(at, _)| at));
     let listen = if keys.contains("listen") {
         ""
     } else {

@@ -56,7 +56,11 @@ impl http_body::Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let body = self.get_mut();
         let frame = ready!(Pin::new(&mut body.incoming).poll_frame(cx));
-        if frame.is_none() {
+        // Nothing comes after trailers, and nobody asks again.
+        if frame
+            .as_ref()
+            .is_none_or(|frame| frame.as_ref().is_ok_and(Frame::is_trailers))
+        {
             body.has_ended();
         }
         Poll::Ready(frame)

@@ -1,7 +1,8 @@
 //! A connection that speaks HTTP/2: its streams, its bounds (R13), its drain, and its end.
 //!
 //! h2 bounds frames, resets and windows. What it lacks is here: an idle connection ends, and so does
-//! one that lets an answer wait for ever because its client opens no window.
+//! one that lets an answer wait for ever because its client opens no window, or that floods us with
+//! frames that carry nothing.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use crate::listener::connection::Worker;
 use crate::listener::connection::body::RequestBody;
 use crate::listener::connection::io::Io;
 use crate::listener::connection::state::State;
+use crate::listener::flood::Flood;
 use crate::listener::{Arrival, Limits, Timeouts};
 
 /// What a stream may send us before we read it, and what all streams of a connection may.
@@ -69,7 +71,7 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for Local {
 }
 
 /// Serves all streams of a connection until it ends. `handler` answers each request.
-pub(super) async fn serve<S, F, B>(io: Io, worker: Rc<Worker>, state: Rc<State>, handler: Rc<S>)
+pub(super) async fn serve<S, F, B>(mut io: Io, worker: Rc<Worker>, state: Rc<State>, handler: Rc<S>)
 where
     S: Fn(Arrival) -> F + 'static,
     F: Future<Output = Response<B>> + 'static,
@@ -77,6 +79,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let streams = Rc::new(Streams::new(worker.wheel.now()));
+    io.count_frames(&streams.flood);
     // To the connection's state all of this is one exchange: it has no heads to wait for.
     state.begin(true);
     let service = service_fn({
@@ -85,7 +88,7 @@ where
             let stream = Stream::open(&streams, &wheel);
             let request = request.map(RequestBody::multiplexed);
             handler(Arrival::Request(request))
-                .map(|answer| Ok::<_, Infallible>(answer.map(|body| Watched { body, stream })))
+                .map(|answer| Ok::<_, Infallible>(stream.carry(answer)))
         }
     });
     let mut connection = Box::pin(worker.http2.serve_connection(TokioIo::new(io), service));
@@ -130,6 +133,8 @@ struct Streams {
     open: RefCell<BTreeMap<u64, Option<u64>>>,
     /// When the last one ended.
     rested: Cell<u64>,
+    /// What frames the connection may send that carry nothing.
+    flood: Rc<RefCell<Flood>>,
 }
 
 /// What there is on a connection.
@@ -151,6 +156,7 @@ impl Streams {
             next: Cell::new(0),
             open: RefCell::default(),
             rested: Cell::new(now),
+            flood: Rc::new(RefCell::new(Flood::new(now))),
         }
     }
 
@@ -190,6 +196,12 @@ impl Stream {
         }
     }
 
+    /// Watches `answer`.
+    fn carry<B>(self, answer: Response<B>) -> Response<Watched<B>> {
+        self.streams.flood.borrow_mut().answered();
+        answer.map(|body| Watched { body, stream: self })
+    }
+
     /// Notes that the client was handed something, or has taken it.
     fn hand(&self, something: bool) {
         let since = something.then(|| self.wheel.now());
@@ -222,6 +234,12 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Watched<B> {
         let watched = self.get_mut();
         let frame = Pin::new(&mut watched.body).poll_frame(cx);
         watched.stream.hand(matches!(frame, Poll::Ready(Some(_))));
+        if let Poll::Ready(Some(Ok(frame))) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            let flood = &watched.stream.streams.flood;
+            flood.borrow_mut().brought(data.len());
+        }
         frame
     }
 

@@ -9,41 +9,52 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::listener::connection::Worker;
 use crate::listener::connection::state::State;
+use crate::listener::flood::Flood;
 use crate::listener::framing::{Bounds, Framing};
+use crate::listener::stream::Stream;
 
 /// Slices that are shorter than this together are written as one: the copy costs less than what the
 /// kernel does for a list.
 const SHORT: usize = 4096;
+
+/// So much is read of what comes behind a refusal.
+const UNWANTED: usize = 64 << 10;
 
 /// Room to put slices together and to read into, shared by the connections of a worker.
 pub(in crate::listener) type Desk = Rc<RefCell<Vec<u8>>>;
 
 /// The bytes of one connection, between the socket and hyper.
 pub(in crate::listener) struct Io {
-    stream: TcpStream,
+    stream: Stream,
     /// What was read and did not go on; without memory where it is empty.
     held: BytesMut,
     /// So much of it may go on.
     free: usize,
+    /// So much came behind a refusal.
+    unwanted: usize,
     framing: Framing,
+    /// Counts frames, where it is HTTP/2.
+    flood: Option<Rc<RefCell<Flood>>>,
     bounds: Rc<Bounds>,
     state: Rc<State>,
     desk: Desk,
 }
 
 impl Io {
-    pub(in crate::listener) fn new(stream: TcpStream, state: Rc<State>, worker: &Worker) -> Self {
+    pub(in crate::listener) fn new(stream: Stream, state: Rc<State>, worker: &Worker) -> Self {
         Self {
             stream,
             held: BytesMut::new(),
             free: 0,
+            unwanted: 0,
             framing: Framing::new(worker.h2c),
+            flood: None,
             bounds: Rc::clone(&worker.bounds),
             state,
             desk: Rc::clone(&worker.desk),
@@ -75,7 +86,7 @@ impl Io {
                 return Poll::Ready(Ok(true));
             }
             if self.state.refused().is_some() {
-                return Poll::Pending;
+                return self.await_end(cx);
             }
             if !ready!(self.hold_more(cx))? {
                 return Poll::Ready(Ok(false));
@@ -86,6 +97,11 @@ impl Io {
     /// Whether it is not HTTP/1 that the peer speaks.
     pub(in crate::listener) fn is_foreign(&self) -> bool {
         self.framing.is_foreign()
+    }
+
+    /// Shows all that comes from now on to `flood`.
+    pub(in crate::listener) fn count_frames(&mut self, flood: &Rc<RefCell<Flood>>) {
+        self.flood = Some(Rc::clone(flood));
     }
 
     /// Tells the peer that nothing more will come from us.
@@ -102,8 +118,22 @@ impl Io {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 
-    pub(in crate::listener) fn stream(&self) -> &TcpStream {
-        &self.stream
+    pub(in crate::listener) fn socket(&self) -> &TcpStream {
+        self.stream.socket()
+    }
+
+    /// Says that this is the end, where the end must be told from a cut.
+    pub(in crate::listener) fn part(&mut self) {
+        self.stream.part();
+    }
+
+    /// Notes that bytes were offered to the peer, and whether it took some.
+    fn note(&mut self, progress: bool) {
+        // What TLS had from before counts, too.
+        if !progress && self.stream.has_moved() {
+            self.state.wrote(true);
+        }
+        self.state.wrote(progress);
     }
 
     /// Reads into hyper's own room; what may not go on yet is held. `false`: that is all of it.
@@ -118,10 +148,11 @@ impl Io {
         if new.is_empty() {
             return Poll::Ready(Ok(true));
         }
-        self.state.heard();
         let free = self.framing.scan(new, &self.bounds).unwrap_or(0);
-        let is_all = free == new.len();
-        if !is_all {
+        if free > 0 {
+            self.state.heard();
+        }
+        if free < new.len() {
             self.held
                 .extend_from_slice(new.get(free..).unwrap_or_default());
             self.state.holds(true);
@@ -140,14 +171,36 @@ impl Io {
         if buffer.filled().is_empty() {
             return Poll::Ready(Ok(false));
         }
-        self.state.heard();
         self.held.extend_from_slice(buffer.filled());
         Poll::Ready(Ok(true))
+    }
+
+    /// Waits, behind a refusal, for the peer's end: what it asked for before may still be under way, and
+    /// ends with it.
+    fn await_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let mut desk = self.desk.borrow_mut();
+        while self.unwanted < UNWANTED {
+            desk.clear();
+            desk.reserve(SHORT);
+            let mut buffer = ReadBuf::uninit(desk.spare_capacity_mut());
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+            if buffer.filled().is_empty() {
+                return Poll::Ready(Ok(false));
+            }
+            self.unwanted += buffer.filled().len();
+        }
+        Poll::Pending
     }
 
     /// Finds out how much of what is held may go on. Of a broken body hyper hears; of a head that is
     /// none it never does: that is the driver's to answer, when the answers before it are out.
     fn look(&mut self) -> io::Result<()> {
+        self.drop_first(self.framing.blank(&self.held));
+        if self.held.is_empty() {
+            self.state.holds(false);
+            return Ok(());
+        }
+        self.state.heard();
         match self.framing.scan(&self.held, &self.bounds) {
             Ok(free) => self.free = free,
             Err(_) if self.framing.is_within() => return Err(io::ErrorKind::InvalidData.into()),
@@ -157,11 +210,27 @@ impl Io {
         Ok(())
     }
 
+    /// Reads into hyper's own room, or hands on what is held.
+    fn fill(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.held.is_empty() && ready!(self.read_through(cx, buffer))? {
+            return Poll::Ready(Ok(()));
+        }
+        if ready!(self.poll_free(cx))? {
+            self.hand_on(buffer);
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Hands on what may go on, as far as there is room.
     fn hand_on(&mut self, buffer: &mut ReadBuf<'_>) {
         let length = self.free.min(buffer.remaining());
-        buffer.put_slice(&self.held.split_to(length));
+        buffer.put_slice(self.held.get(..length).unwrap_or_default());
+        self.drop_first(length);
         self.free -= length;
+    }
+
+    fn drop_first(&mut self, length: usize) {
+        self.held.advance(length);
         if self.held.is_empty() {
             self.held = BytesMut::new();
         }
@@ -175,11 +244,15 @@ impl AsyncRead for Io {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let io = self.get_mut();
-        if io.held.is_empty() && ready!(io.read_through(cx, buffer))? {
-            return Poll::Ready(Ok(()));
-        }
-        if ready!(io.poll_free(cx))? {
-            io.hand_on(buffer);
+        let before = buffer.filled().len();
+        ready!(io.fill(cx, buffer))?;
+        if let Some(flood) = &io.flood {
+            let new = buffer.filled().get(before..).unwrap_or_default();
+            if let Err(flooded) = flood.borrow_mut().read(new, io.state.now()) {
+                let peer = io.stream.socket().peer_addr().ok();
+                tracing::warn!(?peer, reason = %flooded, "an HTTP/2 connection was closed");
+                return Poll::Ready(Err(io::Error::other(flooded)));
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -196,7 +269,7 @@ impl AsyncWrite for Io {
             return Poll::Ready(Ok(bytes.len()));
         }
         let written = Pin::new(&mut io.stream).poll_write(cx, bytes);
-        io.state.wrote(written.is_ready());
+        io.note(written.is_ready());
         written
     }
 
@@ -226,7 +299,7 @@ impl AsyncWrite for Io {
         } else {
             Pin::new(&mut io.stream).poll_write_vectored(cx, slices)
         };
-        io.state.wrote(written.is_ready());
+        io.note(written.is_ready());
         written
     }
 
@@ -236,7 +309,11 @@ impl AsyncWrite for Io {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let io = self.get_mut();
-        ready!(Pin::new(&mut io.stream).poll_flush(cx))?;
+        let flushed = Pin::new(&mut io.stream).poll_flush(cx);
+        if io.stream.holds_back() {
+            io.note(flushed.is_ready());
+        }
+        ready!(flushed)?;
         io.state.flushed();
         Poll::Ready(Ok(()))
     }

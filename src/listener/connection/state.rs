@@ -65,6 +65,11 @@ impl State {
         &self.timer
     }
 
+    /// The tick of the worker's wheel.
+    pub(in crate::listener) fn now(&self) -> u64 {
+        self.timer.now()
+    }
+
     pub(in crate::listener) fn timeouts(&self) -> &Timeouts {
         &self.timeouts
     }

@@ -16,6 +16,9 @@ fn feed(bytes: &[u8], size: usize) -> (usize, Option<Refusal>) {
     for piece in bytes.chunks(size.max(1)) {
         held.extend_from_slice(piece);
         loop {
+            let blank = framing.blank(&held);
+            held.drain(..blank);
+            gone += blank;
             match framing.scan(&held, &BOUNDS) {
                 Ok(0) => break,
                 Ok(free) => {

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use self::sample::{forwarded, map, nobody, permit};
-use super::{Names, Refused, Removed, Rules};
+use super::{Names, Refused, Removed, Rules, from_http2};
 use crate::auth::{Carrier, Locator, Token};
 
 mod invariant;
@@ -58,6 +58,7 @@ fn every_spelling_of_a_reserved_name_is_removed() {
         "X-Real-IP",
         "X_Real_IP",
         "X-Original-URL",
+        "X-Original-Forwarded-For",
         "X-Rewrite-URL",
         "Proxy",
         "x-wx-phone-country",
@@ -161,7 +162,11 @@ fn a_connection_that_names_an_identity_header_is_refused() {
         "keep-alive ,\tx-wx-new",
     ] {
         let mut headers = map(&[("connection", "keep-alive"), ("connection", named)]);
-        assert_eq!(rules.request(&mut headers), Err(Refused), "{named}");
+        assert_eq!(
+            rules.request(&mut headers),
+            Err(Refused::Connection),
+            "{named}"
+        );
     }
     let mut headers = map(&[("connection", "x-forwarded-for, x-other")]);
     assert!(rules.request(&mut headers).is_ok());
@@ -186,6 +191,20 @@ fn our_credential_goes_and_a_foreign_one_stays() {
         let kept = cleaned(&rules(), &sent);
         let kept: Vec<_> = kept.iter().map(|(_, value)| value.as_str()).collect();
         assert_eq!(kept, *expected);
+    }
+}
+
+#[test]
+fn what_http_2_does_not_trim_is_refused() {
+    for (value, expected) in [
+        ("a b", Ok(())),
+        ("", Ok(())),
+        (" a", Err(Refused::Space)),
+        ("a\t", Err(Refused::Space)),
+        (" ", Err(Refused::Space)),
+    ] {
+        let mut headers = map(&[("x-first", "1"), ("x-mine", value)]);
+        assert_eq!(from_http2(&mut headers), expected, "{value:?}");
     }
 }
 

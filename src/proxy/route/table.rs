@@ -90,6 +90,12 @@ impl Table {
         })
     }
 
+    /// Whether a route names `host`; one for every host does not.
+    pub fn names(&self, host: &str) -> bool {
+        let any = usize::from(self.any.is_some());
+        self.nodes(host).count() > any
+    }
+
     /// All routes, in the order of the file.
     pub fn routes(&self) -> &[Route] {
         &self.routes

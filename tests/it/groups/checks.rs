@@ -100,3 +100,29 @@ fn a_check_says_who_asks_and_for_which_host() {
         assert!(names.into_iter().all(|name| !name.starts_with("x-")));
     }
 }
+
+#[test]
+fn what_is_known_of_servers_and_their_connections_stay_over_a_reload() {
+    let ((sick, status), (well, _)) = (checked(), checked());
+    status.store(503, Ordering::SeqCst);
+    // Nobody is checked a second time within this test: a check that is not answered lasts too long.
+    let health = "[upstream.health]\npath = \"/healthz?deep\"\ninterval = \"1h\"\ntimeout = \"1h\"\nfall = 1";
+    let list = format!("[\"{}\", \"{}\"]", sick.url(), well.url());
+    let more = format!("balance = \"round_robin\"\n{health}");
+    let routes = super::leading_to(&list, &more);
+    let mut bed = Bed::with(super::ALONE, &routes);
+    sick.wait_for(1);
+    is_left_out(&bed, &sick);
+    let (asked, connections) = (requests(&sick), well.connections());
+    status.store(0, Ordering::SeqCst);
+    let top = format!("{}[timeouts]\nresponse = \"50s\"\n", super::ALONE);
+    let config = crate::harness::config(&bed.mock.url(), "", &top, &routes);
+    let reloaded = bed.gateway.reload(&config).unwrap();
+    assert_eq!(reloaded.changed.len(), 1);
+    for _ in 0..10 {
+        assert_eq!(bed.send("GET", "/", &[], b"").status, 200);
+    }
+    assert_eq!(requests(&sick), asked);
+    until("it is checked again", || well.connections() > connections);
+    assert_eq!(well.connections(), connections + 1, "that is the check");
+}

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
@@ -20,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::leading_to;
 use super::secure::{Authority, config, pem};
-use crate::harness::{Bed, Folder, until};
+use crate::harness::{Bed, Folder, find, until};
 
 /// What came of one request.
 #[derive(Debug, Clone)]
@@ -31,8 +32,8 @@ struct Seen {
     body: Bytes,
 }
 
-/// A server by HTTP/2 on port 0. `/slow` waits for a permit; `/fall` ends its connection; `/half` breaks
-/// off.
+/// A server by HTTP/2 on port 0. `/slow` waits for a permit; `/fall` ends its connection; `/broken` and
+/// `/cancelled` break off.
 struct Server {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -47,7 +48,9 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-type Answer = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
+type Fault = dyn std::error::Error + Send + Sync;
+
+type Answer = Response<UnsyncBoxBody<Bytes, Box<Fault>>>;
 
 impl Server {
     fn new() -> Self {
@@ -124,7 +127,7 @@ impl Server {
 async fn answer(
     request: Request<Incoming>,
     seen: &Mutex<Vec<Seen>>,
-    permits: &Semaphore,
+    permits: &Arc<Semaphore>,
     falls: &watch::Sender<u32>,
 ) -> Answer {
     let (head, body) = request.into_parts();
@@ -140,19 +143,29 @@ async fn answer(
     });
     match path.as_str() {
         "/slow" => permits.acquire().await.unwrap().forget(),
-        "/fall" => falls.send_modify(|falls| *falls += 1),
-        "/half" => {
-            let parts: [Result<_, std::io::Error>; 2] = [
-                Ok(Frame::data(Bytes::from_static(b"half"))),
-                Err(std::io::ErrorKind::Other.into()),
-            ];
-            let body = StreamBody::new(futures_util::stream::iter(parts));
-            return Response::new(body.boxed_unsync());
+        "/fall" => {
+            falls.send_modify(|falls| *falls += 1);
+            std::future::pending::<()>().await;
+        }
+        "/broken" | "/cancelled" => {
+            let reason = match path.as_str() {
+                "/broken" => h2::Reason::INTERNAL_ERROR,
+                _ => h2::Reason::CANCEL,
+            };
+            let half = Frame::data(Bytes::from_static(b"half"));
+            let permits = Arc::clone(permits);
+            let rest = async move {
+                permits.acquire().await.unwrap().forget();
+                Err(Box::<Fault>::from(h2::Error::from(reason)))
+            };
+            let parts = futures_util::stream::iter([Ok(half)]);
+            let parts = parts.chain(futures_util::stream::once(rest));
+            return Response::new(StreamBody::new(parts).boxed_unsync());
         }
         "/trailers" => {
             let mut trailers = trailers.unwrap_or_default();
             trailers.insert("x-sum", HeaderValue::from_static("42"));
-            let parts: [Result<_, std::io::Error>; 2] = [
+            let parts: [Result<_, Box<Fault>>; 2] = [
                 Ok(Frame::data(Bytes::from_static(b"all"))),
                 Ok(Frame::trailers(trailers)),
             ];
@@ -264,9 +277,17 @@ fn a_connection_that_ends_is_replaced_and_a_get_on_it_is_sent_again() {
 fn an_answer_that_breaks_off_is_not_whole_and_trailers_come_through() {
     let server = Server::new();
     let bed = server.bed("");
-    let mut client = bed.client();
-    client.write(b"GET /half HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert!(!client.reply(false).whole);
+    for path in ["/broken", "/cancelled"] {
+        let mut client = bed.client();
+        client.write(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
+        until("half of it has come", || {
+            let mut room = [0; 4096];
+            let length = client.stream.peek(&mut room).unwrap();
+            find(&room[..length], b"half").is_some()
+        });
+        server.permits.add_permits(1);
+        assert!(!client.reply(false).whole, "{path}");
+    }
     let reply = bed.send("GET", "/trailers", &[("TE", "trailers")], b"");
     assert!(reply.whole && reply.text() == "all");
     assert_eq!(

@@ -7,9 +7,9 @@ use std::time::Duration;
 /// No answer may take longer, or the test has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// One connection.
-pub struct Client {
-    pub stream: TcpStream,
+/// One connection, plain or over TLS.
+pub struct Client<S = TcpStream> {
+    pub stream: S,
     buffer: Vec<u8>,
 }
 
@@ -67,6 +67,13 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
+        Self::speaking(stream)
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    /// Speaks HTTP on `stream`.
+    pub fn speaking(stream: S) -> Self {
         Self {
             stream,
             buffer: Vec::new(),

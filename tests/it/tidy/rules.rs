@@ -30,7 +30,9 @@ const MOCK_USES: &[&str] = &[
 const PURE: &[&str] = &[
     "src/auth",
     "src/endpoint/path",
+    "src/listener/flood",
     "src/listener/framing",
+    "src/listener/networks",
     "src/listener/proxy_protocol",
     "src/proxy/client_address",
     "src/proxy/headers",
