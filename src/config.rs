@@ -15,6 +15,7 @@ mod rates;
 mod route;
 mod source;
 mod syntax;
+mod upstream;
 mod variables;
 
 pub use changes::Change;
@@ -57,15 +58,14 @@ setting::section! {
         identity: proxy::headers::Names = proxy::headers::Names::default(),
         /// `[[route]]`
         route: Vec<proxy::route::Config> = Vec::new(),
+        /// `[[upstream]]`
+        upstream: Vec<crate::upstream::Config> = Vec::new(),
         /// `[rate]`
         rate: rate::Config = rate::Config::default(),
         /// `[admin]`
         admin: admin::Config = admin::Config::default(),
         /// `[log]`
         log: telemetry::Config = telemetry::Config::default(),
-    }
-    later {
-        "upstream": "groups of upstream servers",
     }
 }
 
@@ -169,6 +169,7 @@ impl Config {
         apps::apps(&mut checks, &self.app);
         names::check(&mut checks, &self.identity, &self.session, &self.limits);
         route::check(&mut checks, &self.route, &self.app, &self.endpoints);
-        bounds::circles(&mut checks, &self.route, &self.listen);
+        upstream::check(&mut checks, &self.upstream, &self.route);
+        upstream::circles(&mut checks, &self.upstream, &self.route, &self.listen);
     }
 }

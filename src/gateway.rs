@@ -61,6 +61,9 @@ pub enum Error {
     /// The client of `WeChat`'s API cannot be built.
     #[error("wechat: {0}")]
     Wechat(#[from] wechat::Error),
+    /// Certificates for upstreams cannot be read.
+    #[error("upstream: {0}")]
+    Upstream(tls::Error),
     /// Routes that lead nowhere, or that are one. A config that was loaded has none.
     #[error("{}", told(.0))]
     Routes(Vec<route::Fault>),

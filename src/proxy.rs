@@ -3,6 +3,7 @@
 pub mod body;
 pub mod client_address;
 mod context;
+mod forward;
 pub mod handshake;
 pub mod headers;
 pub mod host;
@@ -15,10 +16,8 @@ pub mod route;
 pub mod trace;
 mod websocket;
 
-use std::cell::Cell;
-use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 
@@ -38,7 +37,7 @@ use crate::proxy::route::{Miss, Route, Table};
 use crate::rate::{Exceeded, Limits};
 use crate::session::{self, Near, Session, Sessions};
 use crate::telemetry::metrics::Tally;
-use crate::upstream::{self, ServerId, Upstreams};
+use crate::upstream::{self, GroupId, Upstreams};
 
 /// Why a request was not forwarded, or has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -126,7 +125,7 @@ pub struct Proxy {
     /// The routes.
     pub table: Arc<Table>,
     /// For each route, where it leads.
-    pub servers: Arc<[Option<ServerId>]>,
+    pub leads: Arc<[Option<GroupId>]>,
     /// The rules for header lines.
     pub rules: Arc<Rules>,
     /// Where credentials stand.
@@ -136,7 +135,7 @@ pub struct Proxy {
     /// The sessions that this worker saw last.
     pub near: Near,
     /// This worker's connections.
-    pub upstreams: Rc<Upstreams<Outgoing>>,
+    pub upstreams: Upstreams<Outgoing>,
     /// Whose word on client addresses counts.
     pub trust: Trust,
     /// Deadlines.
@@ -304,7 +303,9 @@ impl Proxy {
         trail.client = Some(client.address);
         trail.forged = self.rules.request(&mut head.headers)?.forged;
         request::frame(&mut head.headers, &head.method, &body);
-        head.headers.insert(header::HOST, context.host.header());
+        let host = self.lead(route).and_then(|lead| self.upstreams.host(lead));
+        let host = host.map_or_else(|| context.host.header(), HeaderValue::clone);
+        head.headers.insert(header::HOST, host);
         let forwarded = Forwarded {
             chain: client.chain,
             client: client.text,
@@ -320,92 +321,9 @@ impl Proxy {
         Ok(Request::from_parts(head, body))
     }
 
-    /// Sends the request and waits for the head of the answer. A reused connection may die at that
-    /// very moment: then one more try is made, if nothing can have happened.
-    async fn forward(
-        &self,
-        request: Request<Outgoing>,
-        route: &Route,
-        permit: Permit,
-        trail: &mut Trail,
-    ) -> Result<Response<upstream::Answer<Outgoing>>, Error> {
-        // The permit ends here: it was good for this one request.
-        drop(permit);
-        let server = self
-            .servers
-            .get(route.index)
-            .copied()
-            .flatten()
-            .ok_or(Error::NoRoute)?;
-        self.budget.earn();
-        let link = match self.upstreams.take(server) {
-            Some(link) => link,
-            None => Box::pin(self.upstreams.connect(server)).await?,
-        };
-        trail.upstream = Some(link.address());
-        let fault = request.body().fault();
-        let counts = self.tally.route(route.index);
-        counts.inspect(|counts| counts.sent(link.is_reused()));
-        let keeps = link.is_reused() && request::may_be_repeated(&request);
-        let asked = Instant::now();
-        match self.send(link, server, request, keeps).await {
-            Ok(answer) => {
-                counts.inspect(|counts| counts.answered(asked.elapsed()));
-                Ok(answer)
-            }
-            Err(failure) => Box::pin(self.repeat(failure, fault, server, route, trail)).await,
-        }
-    }
-
-    /// Makes the second try of a request that failed, or says why it failed.
-    async fn repeat(
-        &self,
-        failure: upstream::Failure<Outgoing>,
-        fault: Option<Rc<Cell<Option<Fault>>>>,
-        server: ServerId,
-        route: &Route,
-        trail: &mut Trail,
-    ) -> Result<Response<upstream::Answer<Outgoing>>, Error> {
-        // A body that did not come whole is no fault of the upstream's.
-        let told = |error| match fault.as_ref().and_then(|fault| fault.get()) {
-            Some(fault) => Error::BodyUnderway(fault),
-            None => Error::Upstream(error),
-        };
-        let broken = matches!(failure.error, upstream::Error::Broken(_));
-        let again = match failure.unsent {
-            // Nothing reached the upstream: it was the connection that had died.
-            Some(unsent) => Some(unsent),
-            None if broken && !failure.heard => {
-                request::reread(&failure.written).filter(|_| self.budget.spend())
-            }
-            None => None,
-        };
-        let Some(request) = again else {
-            return Err(told(failure.error));
-        };
-        let counts = self.tally.route(route.index);
-        counts.inspect(|counts| counts.retried());
-        let link = self.upstreams.connect(server).await?;
-        trail.upstream = Some(link.address());
-        counts.inspect(|counts| counts.sent(false));
-        let asked = Instant::now();
-        let answer = self.send(link, server, request, false).await;
-        let answer = answer.map_err(|failure| told(failure.error))?;
-        counts.inspect(|counts| counts.answered(asked.elapsed()));
-        Ok(answer)
-    }
-
-    fn send(
-        &self,
-        link: upstream::Link<Outgoing>,
-        server: ServerId,
-        mut request: Request<Outgoing>,
-        keeps: bool,
-    ) -> impl Future<Output = Result<Response<upstream::Answer<Outgoing>>, upstream::Failure<Outgoing>>>
-    {
-        let body = request.body_mut();
-        body.postpones(link.deadline());
-        self.upstreams.send(link, server, request, keeps)
+    /// Where `route` leads.
+    fn lead(&self, route: &Route) -> Option<GroupId> {
+        self.leads.get(route.index).copied().flatten()
     }
 
     /// The answer as the client gets it.

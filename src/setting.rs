@@ -6,6 +6,7 @@
 mod declare;
 mod fault;
 mod listen;
+mod origin;
 mod print;
 mod quantity;
 mod read;
@@ -17,6 +18,7 @@ mod word;
 pub(crate) use declare::{choice, defaults, field, section, text};
 pub use fault::{Fault, Reader};
 pub use listen::ListenAddress;
+pub use origin::{Origin, ServerAddress};
 pub use print::Printed;
 pub use quantity::Size;
 pub use read::{needed, offered};

@@ -4,6 +4,7 @@
 //! runtime; a worker only ever takes what is ready.
 
 pub mod certificate;
+pub mod client;
 mod files;
 pub mod names;
 pub mod pem;
@@ -15,6 +16,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use self::certificate::Certificate;
+pub use self::client::Client;
 pub use self::server::Server;
 use crate::setting;
 
@@ -101,12 +103,30 @@ pub enum Error {
     /// There is a certificate without a key, or neither.
     #[error("a certificate and its key are needed")]
     Incomplete,
+    /// Nobody's word on servers counts.
+    #[error("the system has no certificate authorities: install ca-certificates, or name a file")]
+    NoAuthorities,
     /// TLS itself refuses.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
 }
 
 impl Error {
+    /// Whether `file` is to blame, of those that a connection to a server needs.
+    pub fn is_of(&self, file: &std::path::Path) -> bool {
+        match self {
+            Self::Unreadable { path, .. }
+            | Self::Damaged(path)
+            | Self::NoCertificate(path)
+            | Self::BadCertificate(path)
+            | Self::NoKey(path)
+            | Self::EncryptedKey(path)
+            | Self::BadKey(path) => path == file,
+            Self::Mismatch { key, .. } => key == file,
+            _ => false,
+        }
+    }
+
     /// Whether the private key's file is to blame, rather than the certificate's.
     pub fn is_of_key(&self, key: &std::path::Path) -> bool {
         match self {

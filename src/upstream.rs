@@ -1,52 +1,152 @@
 //! Servers behind us: choose, connect, send, stream.
 //!
-//! A worker has connections of its own ([`Upstreams`]). A request polls the connection that it is
-//! sent on inside its own task, so nothing is handed from thread to thread or task to task.
+//! What is known of a server is shared by all workers and outlives a reload ([`Servers`]). Connections
+//! are a worker's own ([`Pool`]). A request polls the connection that it is sent on inside its own task,
+//! so nothing is handed from thread to thread or task to task.
 
 mod answer;
+mod balance;
+mod channel;
+mod dial;
 mod frame;
+mod gate;
+mod group;
+mod health;
 mod io;
 mod link;
+mod member;
+mod multiplex;
 mod pool;
 mod resolve;
+mod search;
+mod server;
+mod share;
+mod stream;
 mod tunnel;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::setting;
+use crate::tls;
+
 pub use self::answer::Answer;
-pub use self::link::{Deadline, Failure, Link};
-pub use self::pool::Upstreams;
-pub use self::resolve::{ServerId, Servers};
+pub use self::balance::{Balance, digest};
+pub use self::group::{Group, GroupId, Groups};
+pub use self::link::{Deadline, Failure};
+pub use self::member::Member;
+pub use self::pool::Pool;
+pub use self::search::{Failed, Search, Sent, Trip};
+pub use self::server::{Counts, Server, Servers};
+pub use self::share::Upstreams;
 pub use self::tunnel::{Close, Passed, Tunnel};
 
-/// How long the gateway waits for upstreams, and how many idle connections it keeps.
+/// The `host` that leaves the client's.
+pub const PRESERVE: &str = "preserve";
+
+/// The most idle connections to one server, over all workers. Fewer than there are requests at once
+/// would mean a new connection for many of them; those that are not needed end after 15 seconds.
+const IDLE_PER_SERVER: u32 = 256;
+
+setting::section! {
+    /// One `[[upstream]]`: servers that serve the same.
+    pub struct Config {
+        /// What routes call it.
+        name: String,
+        /// Its servers; every address of their names is one.
+        servers: Vec<Member> = Vec::new(),
+        /// How requests are shared.
+        balance: Balance = Balance::P2c,
+        /// Whether a request that got no answer is sent once more, where nothing can have happened.
+        retry: bool = true,
+        /// The `Host` that servers see: the client's (`preserve`), or this.
+        host: String = PRESERVE.to_owned(),
+        /// Speak HTTP/2; without https by prior knowledge.
+        http2: bool = false,
+        /// Connections to each server at once; 0: no limit. Each worker has its share.
+        max_connections: u32 = 0,
+        /// Requests to the group at once; 0: no limit. Each worker has its share.
+        max_in_flight: u32 = 0,
+        /// Idle connections kept to each server. Each worker has its share.
+        idle_per_server: u32 = IDLE_PER_SERVER,
+        /// The authorities that vouch for servers by https; absent: the system's.
+        ca: Option<PathBuf> = None,
+        /// What servers by https are shown: a certificate and its chain.
+        client_cert: Option<PathBuf> = None,
+        /// The private key of `client_cert`.
+        client_key: Option<PathBuf> = None,
+        /// `[upstream.health]`
+        health: Health = Health::default(),
+    }
+}
+
+setting::section! {
+    /// `[upstream.health]`: which servers are asked.
+    pub struct Health {
+        /// Failed requests in a row that take a server out; 0: none do.
+        failures: u32 = 5,
+        /// For how long.
+        pause: Duration = Duration::from_secs(10),
+        /// What each server is asked for; empty: nothing.
+        path: String = String::new(),
+        /// How often.
+        interval: Duration = Duration::from_secs(10),
+        /// The longest wait for an answer.
+        timeout: Duration = Duration::from_secs(2),
+        /// Good answers in a row that bring a server back.
+        rise: u32 = 2,
+        /// Bad ones in a row that take it out.
+        fall: u32 = 3,
+    }
+}
+
+impl Config {
+    /// Whether some server of it is reached by https.
+    pub fn has_tls(&self) -> bool {
+        self.servers.iter().any(|member| member.url.is_tls())
+    }
+
+    /// The files that connections by https need.
+    pub fn tls_files(&self) -> tls::client::Files<'_> {
+        tls::client::Files {
+            ca: self.ca.as_deref(),
+            own: self.client_cert.as_deref().zip(self.client_key.as_deref()),
+        }
+    }
+}
+
+/// How long the gateway waits for upstreams.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// To connect (`timeouts.connect`).
+    /// To connect to a server (`timeouts.connect`).
     pub connect: Duration,
     /// From the request sent to the answer's head (`timeouts.response`).
     pub response: Duration,
     /// The longest silence within an answer (`timeouts.stream`).
     pub stream: Duration,
-    /// The most idle connections of a worker to one server.
-    pub idle_per_server: usize,
 }
 
 /// Why there is no answer, or not all of one.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The server's name has no address.
+    /// No server of the group has an address.
     #[error("{0} has no address")]
     Unresolved(String),
-    /// No address of the server takes connections.
-    #[error("cannot connect to {0}: {1}")]
+    /// No server of the group takes connections; the last one's reason.
+    #[error("no server of {0} takes connections: {1}")]
     Unreachable(String, #[source] std::io::Error),
+    /// The limits of the group are reached, and the wait was in vain.
+    #[error("{0} has as many requests as it may")]
+    Busy(String),
     /// It did not answer within `timeouts.response`.
     #[error("no answer in time")]
     Late,
     /// It fell silent within an answer for `timeouts.stream`.
     #[error("the answer stopped")]
     Silent,
+    /// The server cancelled its answer.
+    #[error("the answer was cut off")]
+    Cut,
     /// The connection broke, or what came is not HTTP.
     #[error(transparent)]
     Broken(#[from] hyper::Error),

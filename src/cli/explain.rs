@@ -13,8 +13,8 @@ use crate::error::Problem;
 use crate::gateway::way::{Crossing, Scheme, Sign, Way};
 use crate::proxy;
 use crate::proxy::headers::Names;
-use crate::proxy::route::{Explanation, Route, Table};
-use crate::setting::Setting;
+use crate::proxy::route::{Explanation, Route, Table, To};
+use crate::setting::{Origin, Setting};
 
 /// Loads the config and follows one request to its end.
 pub(super) fn explain(method: &str, url: &str, sources: &Sources) -> End {
@@ -134,7 +134,7 @@ fn routed(
                 format_args!("{}: {}", name(route.index), route.answered()),
             )?;
             line(out, "policy", route.asked())?;
-            passed(out, route, path, query, &config.identity)?;
+            passed(out, route, path, query, config)?;
         }
         Err(miss) => {
             let problem = Problem::from(&proxy::Error::from(miss.clone()));
@@ -153,7 +153,7 @@ fn passed(
     route: &Route,
     path: &str,
     query: Option<&str>,
-    names: &Names,
+    config: &Config,
 ) -> fmt::Result {
     let Some(target) = route.to.as_ref().filter(|_| !route.policy.deny) else {
         return line(out, "refused", Problem::from(Denial::Denied));
@@ -175,13 +175,16 @@ fn passed(
         line(out, "", format_args!("others get {}", words.join(", ")))?;
     }
     line(out, "body", format_args!("at most {}", bare(&route.body)))?;
-    identity(out, route.policy.require, names)?;
+    identity(out, route.policy.require, &config.identity)?;
     let forwarded = route.forward_path(path);
     let query = query.map_or_else(String::new, |query| format!("?{query}"));
     line(
         out,
         "upstream",
-        format_args!("http://{}{forwarded}{query}", target.authority()),
+        format_args!(
+            "{}",
+            leads(target.to(), &format!("{forwarded}{query}"), config)
+        ),
     )?;
     match route.forwarded_prefix() {
         Some(prefix) => {
@@ -190,6 +193,20 @@ fn passed(
         }
         None => Ok(()),
     }
+}
+
+/// Where a request for `target` is sent.
+fn leads(to: &To, target: &str, config: &Config) -> String {
+    let name = match to {
+        To::Server(Origin::Host { .. }) => return format!("{to}{target}"),
+        To::Server(Origin::Unix(_)) => return format!("{target} at {to}"),
+        To::Group(name) => name,
+    };
+    let group = config.upstream.iter().find(|group| *group.name == **name);
+    let servers = group.into_iter().flat_map(|group| &group.servers);
+    let servers: Vec<_> = servers.map(|member| member.url.to_string()).collect();
+    let balance = group.map_or_else(String::new, |group| bare(&group.balance));
+    format!("{target} at {name}: {balance} of {}", servers.join(" "))
 }
 
 /// The headers that tell the upstream of a caller who is signed in.

@@ -1,9 +1,9 @@
 //! Sizes, waits and names that nobody can live with.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use crate::config::check::Checks;
-use crate::proxy::{prefix, route};
+use crate::proxy::prefix;
 use crate::setting::{ListenAddress, Size};
 use crate::{endpoint, listener, session};
 
@@ -135,7 +135,7 @@ pub(super) fn addresses(
 }
 
 /// The address that we bind ourselves.
-fn bound(listen: &ListenAddress) -> Option<SocketAddr> {
+pub(super) fn bound(listen: &ListenAddress) -> Option<SocketAddr> {
     match listen {
         ListenAddress::Tcp(address) => Some(*address),
         ListenAddress::Handed(_) => None,
@@ -143,7 +143,7 @@ fn bound(listen: &ListenAddress) -> Option<SocketAddr> {
 }
 
 /// Whether the system lets only one of both be bound.
-fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+pub(super) fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     let (first, second) = (one.ip(), other.ip());
     // `[::]` takes IPv4 too, `0.0.0.0` takes nothing else.
     let covers = |all: IpAddr, ip: IpAddr| {
@@ -152,39 +152,6 @@ fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     let same = first.to_canonical() == second.to_canonical();
     let overlap = same || covers(first, second) || covers(second, first);
     one.port() == other.port() && one.port() != 0 && overlap
-}
-
-/// A route that leads back to us would go in a circle until no connection is left.
-pub(super) fn circles(checks: &mut Checks<'_>, routes: &[route::Config], listen: &[ListenAddress]) {
-    let names = checks.items("route");
-    let listeners = checks.items("listen");
-    for (route, name) in routes.iter().zip(&names) {
-        let Some(Ok(target)) = route.to.as_deref().map(route::Target::parse) else {
-            continue;
-        };
-        let ip = match target.host() {
-            "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            host => host.parse(),
-        };
-        let Ok(ip) = ip else { continue };
-        let own = listen.iter().zip(&listeners).find(|(listen, _)| {
-            let Some(address) = bound(listen) else {
-                return false;
-            };
-            // Of the machine's own addresses these are the ones that are known to be its own.
-            (ip.is_loopback() || ip.is_unspecified() || address.ip() == ip)
-                && collide(address, SocketAddr::new(ip, target.port()))
-        });
-        if let Some((_, listener)) = own {
-            let at = format!("{name}.to");
-            checks.blame_both(
-                &at,
-                (listener, "this is the gateway"),
-                format!("`{at}` leads back to the gateway itself"),
-                "write where the service listens; it needs a port of its own",
-            );
-        }
-    }
 }
 
 /// Our own paths. Their prefix becomes normal.

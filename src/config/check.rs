@@ -58,7 +58,7 @@ impl<'a> Checks<'a> {
 
     /// Whether `list` has no item, read or not.
     pub(super) fn lacks(&self, list: &str) -> bool {
-        match self.tree.find(list) {
+        match self.tree.descendant(list) {
             Some(value) => value.kind == Kind::List(Vec::new()),
             None => true,
         }

@@ -141,6 +141,10 @@ impl From<&upstream::Error> for Problem {
                 Code::NoUpstream,
                 "no server behind this route takes connections; nothing was forwarded",
             ),
+            upstream::Error::Busy(_) => Self::new(
+                Code::Overloaded,
+                "the service has as many requests as it may; nothing was forwarded",
+            ),
             upstream::Error::Late => Self::new(
                 Code::UpstreamTimeout,
                 "the service did not begin its answer within timeouts.response",
@@ -149,10 +153,12 @@ impl From<&upstream::Error> for Problem {
                 Code::UpstreamTimeout,
                 "the service stopped within its answer",
             ),
-            upstream::Error::Broken(_) | upstream::Error::Switched => Self::new(
-                Code::UpstreamFailed,
-                "the service closed the connection, or what it said is not HTTP",
-            ),
+            upstream::Error::Broken(_) | upstream::Error::Cut | upstream::Error::Switched => {
+                Self::new(
+                    Code::UpstreamFailed,
+                    "the service closed the connection, or what it said is not HTTP",
+                )
+            }
         }
     }
 }

@@ -21,11 +21,10 @@ use crate::gateway::front::Front;
 use crate::gateway::site::{Before, Plan, Site};
 use crate::listener::Settings;
 use crate::proxy::client_address::Trust;
-use crate::rate;
 use crate::session::{Sessions, snapshot};
 use crate::telemetry::access_log;
 use crate::telemetry::metrics::Metrics;
-use crate::tls;
+use crate::{rate, tls};
 
 /// How long a start or a reload waits for the names of upstreams. What is not known by then is looked up
 /// later.
@@ -96,6 +95,7 @@ impl Plans {
         let plan = Plan::new(config, control, log.clone(), metrics, front.clone(), None)?;
         let plan = Arc::new(plan);
         look_up(&plan, control);
+        plan.show_servers(metrics);
         control.spawn(forget(Arc::downgrade(&plan.rates)));
         let (taken, _) = mpsc::channel();
         let issue = Issue {
@@ -201,6 +201,7 @@ impl Plans {
         self.show(&next)?;
         // Nothing can fail any more.
         plan.sessions.renew_terms(&next.session);
+        plan.show_servers(&self.metrics);
         self.looking_up.abort();
         self.looking_up = keep_looking_up(&plan, &self.control);
         if !Arc::ptr_eq(&plan.rates, &self.plan.rates) {
@@ -301,9 +302,9 @@ fn try_out_snapshot(config: &Config) -> Result<(), Error> {
 
 fn look_up(plan: &Plan, control: &Handle) {
     let (done, wait) = mpsc::channel();
-    let servers = Arc::clone(&plan.servers);
+    let groups = Arc::clone(&plan.groups);
     control.spawn(async move {
-        servers.look_up().await;
+        groups.look_up().await;
         // Nobody waits any more where this came too late.
         let _ = done.send(());
     });
@@ -311,8 +312,7 @@ fn look_up(plan: &Plan, control: &Handle) {
 }
 
 fn keep_looking_up(plan: &Plan, control: &Handle) -> JoinHandle<()> {
-    let servers = Arc::clone(&plan.servers);
-    control.spawn(async move { servers.keep_looking_up().await })
+    control.spawn(plan.groups.tend())
 }
 
 /// Sweeps limiters as long as there is anybody to ask them.

@@ -20,21 +20,17 @@ use crate::listener::{Networks, Settings};
 use crate::proxy::client_address::Trust;
 use crate::proxy::headers::Rules;
 use crate::proxy::retry::Budget;
-use crate::proxy::route::Table;
+use crate::proxy::route::{Table, Target, To};
 use crate::proxy::{Bearing, Proxy};
 use crate::session::Sessions;
 use crate::setting::Setting as _;
 use crate::telemetry::access_log;
-use crate::telemetry::metrics::{Metrics, Place, Sheet};
-use crate::upstream::{Patience, ServerId, Servers, Upstreams};
+use crate::telemetry::metrics::{Behind, Metrics, Place, Sheet};
+use crate::upstream::{Group, GroupId, Groups, Patience, Pool, Server, Servers, Upstreams};
 use crate::{rate, wechat};
 
 /// How often idle upstream connections are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
-
-/// The most idle connections to one server, over all workers. Fewer than there are requests at once
-/// would mean a new connection for many of them; those that are not needed end after 15 seconds.
-const IDLE_PER_SERVER: usize = 256;
 
 /// Where our own endpoints begin among the places that requests are counted by: after the one for what
 /// never got so far.
@@ -46,13 +42,13 @@ pub(super) struct Plan {
     pub(super) number: u32,
     pub(super) settings: Arc<Settings>,
     pub(super) sessions: Sessions,
-    pub(super) servers: Arc<Servers>,
+    pub(super) groups: Arc<Groups>,
     pub(super) rates: Arc<rate::Limits>,
     pub(super) endpoints: Arc<Endpoints>,
     wechat: wechat::Client,
     crossing: Crossing,
     table: Arc<Table>,
-    leads: Arc<[Option<ServerId>]>,
+    leads: Arc<[Option<GroupId>]>,
     rules: Arc<Rules>,
     carrier: Carrier,
     trust: Trust,
@@ -122,20 +118,22 @@ impl Plan {
             None => wechat::Client::new(&config.wechat, &config.app, metrics.calls())?,
         };
         let table = Table::build(&config.route, config.limits.body).map_err(Error::Routes)?;
-        let mut servers = Servers::default();
-        let leads = table
-            .routes()
-            .iter()
-            .map(|route| {
-                route
-                    .to
-                    .as_ref()
-                    .map(|target| servers.add(target.host(), target.port()))
-            })
-            .collect();
-        if let Some(before) = before {
-            servers.inherit(&before.plan.servers);
+        let servers = match before {
+            Some(before) => Arc::clone(before.plan.groups.servers()),
+            None => Arc::new(Servers::default()),
+        };
+        let mut groups = Groups::new(servers);
+        for upstream in &config.upstream {
+            groups.add(upstream).map_err(Error::Upstream)?;
         }
+        let leads = table.routes().iter();
+        let leads = leads.map(|route| match route.to.as_ref().map(Target::to) {
+            Some(To::Server(origin)) => groups.single(origin).map(Some),
+            Some(To::Group(name)) => Ok(groups.find(name)),
+            None => Ok(None),
+        });
+        let leads = leads.collect::<Result<Arc<[_]>, _>>();
+        let leads = leads.map_err(Error::Upstream)?;
         let carrier = Carrier::new(config.session.header.clone(), config.session.cookie_name());
         let rules = Rules::new(&config.identity, &config.limits.header_names, &carrier);
         let apps = config.app.iter().map(|app| app.appid.clone()).collect();
@@ -168,9 +166,9 @@ impl Plan {
             front,
             sessions,
             wechat,
-            servers: Arc::new(servers),
             rates,
-            sheet: sheet(config, &table, metrics),
+            sheet: sheet(config, &table, &leads, &groups, metrics),
+            groups: Arc::new(groups),
             table: Arc::new(table),
             endpoints: Arc::new(endpoints),
             crossing: Crossing::new(config),
@@ -184,6 +182,19 @@ impl Plan {
         })
     }
 
+    /// Has `metrics` show the servers behind this plan, and no others.
+    pub(super) fn show_servers(&self, metrics: &Metrics) {
+        let groups = Arc::clone(&self.groups);
+        metrics.watch_servers(move || {
+            let of = |group: &Arc<Group>| {
+                let label = group.label().to_owned();
+                let servers = group.servers().into_iter();
+                servers.map(move |server| behind(label.clone(), &server))
+            };
+            groups.all().iter().flat_map(of).collect()
+        });
+    }
+
     /// The site of the worker that this thread is; `wheel` has its deadlines. The idle connections of
     /// its site `before` go on.
     pub(super) fn site(&self, wheel: &Wheel, before: Option<&Site>) -> Rc<Site> {
@@ -192,16 +203,19 @@ impl Plan {
             connect: timeouts.connect,
             response: timeouts.response,
             stream: timeouts.stream,
-            idle_per_server: (IDLE_PER_SERVER / self.workers.max(1)).max(1),
         };
-        let upstreams = Upstreams::new(Arc::clone(&self.servers), patience, wheel.clone());
-        if let Some(before) = before {
-            upstreams.inherit(&before.proxy.upstreams);
-        }
-        tokio::task::spawn_local(sweep(Rc::downgrade(&upstreams)));
+        let lots = Lots::new();
+        let pool = if let Some(before) = before {
+            before.proxy.upstreams.pool()
+        } else {
+            let pool = Pool::new(wheel.clone(), u64::from_le_bytes(lots.draw()));
+            tokio::task::spawn_local(sweep(Rc::downgrade(&pool)));
+            pool
+        };
+        let upstreams = Upstreams::new(&self.groups, &pool, patience, self.workers);
         let proxy = Proxy {
             table: Arc::clone(&self.table),
-            servers: Arc::clone(&self.leads),
+            leads: Arc::clone(&self.leads),
             rules: Arc::clone(&self.rules),
             carrier: self.carrier.clone(),
             sessions: self.sessions.clone(),
@@ -223,7 +237,7 @@ impl Plan {
             endpoints: Arc::clone(&self.endpoints),
             crossing: self.crossing.clone(),
             front: self.front.clone(),
-            lots: Lots::new(),
+            lots,
             log: self.log.clone(),
             control: self.control.clone(),
         })
@@ -231,29 +245,49 @@ impl Plan {
 }
 
 /// The places that requests are counted by.
-fn sheet(config: &Config, table: &Table, metrics: &Metrics) -> Arc<Sheet> {
+fn sheet(
+    config: &Config,
+    table: &Table,
+    leads: &[Option<GroupId>],
+    groups: &Groups,
+    metrics: &Metrics,
+) -> Arc<Sheet> {
     let place = |route, upstream| Place { route, upstream };
     let prefix = &config.endpoints.prefix;
     let own = Endpoint::names().map(|name| place(format!("{prefix}/{name}"), String::new()));
     let nowhere = std::iter::once(place(String::new(), String::new()));
-    let routes = table.routes().iter().map(|route| {
-        let upstream = route.to.as_ref();
-        let upstream = upstream.map(|target| format!("{}:{}", target.host(), target.port()));
-        place(route.name(), upstream.unwrap_or_default())
+    let routes = table.routes().iter().zip(leads).map(|(route, lead)| {
+        let upstream = lead.and_then(|lead| groups.group(lead)).map(Group::label);
+        place(route.name(), upstream.unwrap_or_default().to_owned())
     });
     metrics.sheet(nowhere.chain(own).collect(), routes.collect())
 }
 
-async fn sweep<B>(upstreams: std::rc::Weak<Upstreams<B>>)
+/// What is known of `server` in the group `upstream`.
+fn behind(upstream: String, server: &Server) -> Behind {
+    let counts = server.counts();
+    Behind {
+        upstream,
+        server: server.origin.to_string(),
+        address: server.address.to_string(),
+        is_up: server.is_up(),
+        is_ejected: server.is_ejected(),
+        requests: counts.requests,
+        failures: counts.failures,
+        ejections: counts.ejections,
+    }
+}
+
+async fn sweep<B>(pool: std::rc::Weak<Pool<B>>)
 where
     B: http_body::Body<Data = bytes::Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     loop {
         tokio::time::sleep(SWEEP).await;
-        let Some(upstreams) = upstreams.upgrade() else {
+        let Some(pool) = pool.upgrade() else {
             return;
         };
-        upstreams.sweep();
+        pool.sweep();
     }
 }

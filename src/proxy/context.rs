@@ -1,7 +1,7 @@
 //! What goes with a request through the six steps, and what is left of it for the log.
 
 use std::cell::Cell;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use crate::auth::{OpenId, UnixSeconds};
@@ -9,6 +9,7 @@ use crate::proxy::client_address::Peer;
 use crate::proxy::host::Host;
 use crate::proxy::trace::RequestId;
 use crate::session::Remembered;
+use crate::setting::ServerAddress;
 
 /// What a log line tells of a request beside its head.
 #[derive(Debug, Default)]
@@ -22,7 +23,7 @@ pub struct Trail {
     /// Whose request it is, where a proxy that we trust says more than the connection does.
     pub client: Option<IpAddr>,
     /// The server that it was sent to.
-    pub upstream: Option<SocketAddr>,
+    pub upstream: Option<ServerAddress>,
     /// Counts the bytes of the request's body, where there is one.
     pub received: Option<Rc<Cell<u64>>>,
     /// Whether the client sent headers that only we write.

@@ -20,7 +20,7 @@ mod target;
 pub use explain::Explanation;
 pub use fault::{Fault, Wrong};
 pub use table::{Miss, Route, Table};
-pub use target::Target;
+pub use target::{Target, To, is_name};
 
 setting::section! {
     /// One `[[route]]`.
@@ -35,7 +35,8 @@ setting::section! {
         require: Require = Require::Login,
         /// Refuse everybody.
         deny: bool = false,
-        /// Where requests go: `http://host:port` and a path that is put first. Needed unless `deny`.
+        /// Where requests go: a server's URL, with a path that is put first; or the name of an `[[upstream]]`.
+        /// Needed unless `deny`.
         to: Option<String> = None,
         /// A path prefix that is taken off before forwarding; `path` begins with it.
         strip: String = String::new(),

@@ -7,6 +7,7 @@ mod calls;
 mod connections;
 mod count;
 mod page;
+mod servers;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::calls::{Calls, Said};
 pub use self::connections::{Connections, Doing};
+pub use self::servers::Behind;
 pub use self::tally::{Outcome, Place, Row, Sheet, Tally, Word};
 use crate::telemetry::access_log::Entry;
 use crate::telemetry::metrics::page::Page;
@@ -35,18 +37,31 @@ struct Books {
     past: BTreeMap<Place, Sums>,
     connections: Vec<Arc<Connections>>,
     log: Option<Entry>,
-    certificates: Certificates,
+    /// Each certificate's file, and when it expires, in seconds since 1970.
+    certificates: Told<(String, u64)>,
+    servers: Told<Behind>,
 }
 
-/// Tells each certificate's file, and when it expires, in seconds since 1970.
-type Expiries = Box<dyn Fn() -> Vec<(String, u64)> + Send + Sync>;
+/// What somebody tells whenever the page is asked for.
+struct Told<T>(Option<Teller<T>>);
 
-#[derive(Default)]
-struct Certificates(Option<Expiries>);
+type Teller<T> = Box<dyn Fn() -> Vec<T> + Send + Sync>;
 
-impl fmt::Debug for Certificates {
+impl<T> Told<T> {
+    fn ask(&self) -> Vec<T> {
+        self.0.as_ref().map_or_else(Vec::new, |tell| tell())
+    }
+}
+
+impl<T> Default for Told<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> fmt::Debug for Told<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Certificates(…)")
+        f.write_str("Told(…)")
     }
 }
 
@@ -93,7 +108,12 @@ impl Metrics {
         &self,
         expiries: impl Fn() -> Vec<(String, u64)> + Send + Sync + 'static,
     ) {
-        self.books().certificates = Certificates(Some(Box::new(expiries)));
+        self.books().certificates = Told(Some(Box::new(expiries)));
+    }
+
+    /// Shows the servers that `servers` tells, and none that were told before.
+    pub fn watch_servers(&self, servers: impl Fn() -> Vec<Behind> + Send + Sync + 'static) {
+        self.books().servers = Told(Some(Box::new(servers)));
     }
 
     /// The page, in Prometheus' text format 0.0.4.
@@ -105,11 +125,8 @@ impl Metrics {
             places: books.past.clone(),
             connections: connections::Crowd::default(),
             calls: self.calls.sums(),
-            certificates: books
-                .certificates
-                .0
-                .as_ref()
-                .map_or_else(Vec::new, |tell| tell()),
+            certificates: books.certificates.ask(),
+            servers: books.servers.ask(),
             dropped: books.log.as_ref().map_or(0, Entry::dropped),
         };
         for sheet in &books.sheets {

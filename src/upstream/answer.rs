@@ -4,18 +4,15 @@
 //! dropped before, it closes the connection.
 
 use std::pin::Pin;
-use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
-use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::upstream::Error;
-use crate::upstream::link::{Failure, Link};
-use crate::upstream::pool::Upstreams;
-use crate::upstream::resolve::ServerId;
+use crate::upstream::channel::Channel;
+use crate::upstream::pool::Lease;
 use crate::upstream::tunnel::Tunnel;
 
 /// The body of an answer.
@@ -25,39 +22,11 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     incoming: Incoming,
-    link: Option<Link<B>>,
-    server: ServerId,
-    pool: Weak<Upstreams<B>>,
+    link: Option<Channel<B>>,
+    /// Given back after the connection was.
+    lease: Lease<B>,
     /// Told at the next poll, so that what came before it is flushed to the client first.
     failed: Option<Error>,
-}
-
-impl<B> Upstreams<B>
-where
-    B: Body<Data = Bytes> + Unpin + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    /// Sends `request` on `link`, which leads to `server`, and waits for the head of the answer.
-    /// `keeps` asks for [`Failure::written`].
-    pub fn send(
-        self: &Rc<Self>,
-        link: Link<B>,
-        server: ServerId,
-        request: Request<B>,
-        keeps: bool,
-    ) -> impl Future<Output = Result<Response<Answer<B>>, Failure<B>>> + use<B> {
-        let (pool, exchange) = (Rc::downgrade(self), link.exchange(request, keeps));
-        async move {
-            let (link, answer) = exchange.await?;
-            Ok(answer.map(|incoming| Answer {
-                incoming,
-                link: Some(link),
-                server,
-                pool,
-                failed: None,
-            }))
-        }
-    }
 }
 
 impl<B> Answer<B>
@@ -65,15 +34,32 @@ where
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    /// The tunnel behind an answer of 101.
+    /// The body that comes in on `link`.
+    pub(super) fn new(incoming: Incoming, link: Channel<B>, lease: Lease<B>) -> Self {
+        Self {
+            incoming,
+            link: Some(link),
+            lease,
+            failed: None,
+        }
+    }
+
+    /// The tunnel behind an answer of 101. It keeps this request's place at the server until its end.
     pub async fn switch(mut self) -> Result<Tunnel, Error> {
-        let link = self.link.take().ok_or(Error::Switched)?;
-        let pool = self.pool.upgrade().ok_or(Error::Switched)?;
-        let (io, left) = link.take_apart().await?;
-        Ok(pool.tunnel(io, left))
+        let Some(Channel::Link(link)) = self.link.take() else {
+            return Err(Error::Switched);
+        };
+        let silence = link.silence();
+        let (io, left, open) = link.take_apart().await?;
+        let (timer, desk) = self.lease.near.for_tunnel();
+        let held = Box::new((self, open));
+        Ok(Tunnel::new((io, left), timer, silence, desk, held))
     }
 
     fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if self.link.as_ref().is_some_and(Channel::is_shared) {
+            return self.next_of_shared(cx);
+        }
         if let Poll::Ready(frame) = self.arrived() {
             return Poll::Ready(frame);
         }
@@ -90,17 +76,36 @@ where
 
     /// What the connection has brought. Only the connection can bring more: no waker is needed.
     fn arrived(&mut self) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = ready!(
-            Pin::new(&mut self.incoming).poll_frame(&mut Context::from_waker(Waker::noop()))
-        );
+        self.arrived_for(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// The same of a connection that runs by itself: it wakes who waits.
+    fn next_of_shared(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match self.arrived_for(cx) {
+            // hyper takes a stream that the server cancelled for one that ended.
+            Poll::Ready(None) if !self.incoming.is_end_stream() => {
+                return Poll::Ready(Some(Err(Error::Cut)));
+            }
+            Poll::Ready(frame) => return Poll::Ready(frame),
+            Poll::Pending => {}
+        }
+        let Some(link) = &self.link else {
+            return Poll::Ready(None);
+        };
+        link.poll_silence(cx).map(|()| Some(Err(Error::Silent)))
+    }
+
+    fn arrived_for(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
         Poll::Ready(frame.map(|frame| frame.map_err(Error::from)))
     }
 
     fn let_go(&mut self) {
-        if let Some(link) = self.link.take().and_then(Link::rest)
-            && let Some(pool) = self.pool.upgrade()
-        {
-            pool.keep(self.server, link);
+        if let Some(link) = self.link.take().and_then(Channel::rest) {
+            self.lease.keep(link);
         }
     }
 }

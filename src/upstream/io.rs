@@ -7,7 +7,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+
+use crate::upstream::stream::Stream;
 
 /// What has passed on a connection in the exchange under way.
 #[derive(Default)]
@@ -55,12 +56,12 @@ impl Ledger {
 
 /// A stream with its ledger.
 pub(super) struct Io {
-    stream: TcpStream,
+    stream: Stream,
     ledger: Rc<Ledger>,
 }
 
 impl Io {
-    pub(super) fn new(stream: TcpStream, ledger: Rc<Ledger>) -> Self {
+    pub(super) fn new(stream: Stream, ledger: Rc<Ledger>) -> Self {
         Self { stream, ledger }
     }
 }

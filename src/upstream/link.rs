@@ -1,7 +1,6 @@
 //! One connection to an upstream, and the one exchange that may be under way on it.
 
 use std::cell::Cell;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -14,10 +13,10 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use crate::deadline::{Timer, Wheel};
 use crate::upstream::io::{Io, Ledger};
+use crate::upstream::stream::Stream;
 use crate::upstream::{Error, Patience};
 
 /// The most bytes that hyper keeps of one direction of a connection, and so the largest head of an
@@ -26,19 +25,57 @@ const BUFFER: usize = 64 << 10;
 
 /// The wait for an upstream: first for the head of its answer, then for each part of that.
 pub struct Deadline {
-    timer: Timer,
-    patience: Cell<Duration>,
+    pub(super) timer: Timer,
+    pub(super) patience: Cell<Duration>,
 }
 
 impl Deadline {
+    /// A wait of `patience` on `wheel`, which has not begun.
+    pub(super) fn new(wheel: &Wheel, patience: Duration) -> Self {
+        Self {
+            timer: wheel.timer(),
+            patience: Cell::new(patience),
+        }
+    }
+
+    /// Waits for more of the answer: ready when the upstream was silent for `timeouts.stream`.
+    pub(super) fn poll_silence(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.timer.is_set() {
+            self.renew();
+        }
+        self.timer.poll(cx)
+    }
+
+    /// Something of the answer has come.
+    pub(super) fn break_silence(&self) {
+        self.timer.clear();
+    }
+
     /// The wait begins anew.
     pub fn renew(&self) {
         self.timer.set(self.patience.get());
     }
 }
 
+/// A connection in the count of its server.
+pub(super) struct Open(Rc<Cell<u32>>);
+
+impl Open {
+    /// Counts one more in `count`, until it is dropped.
+    pub(super) fn new(count: &Rc<Cell<u32>>) -> Self {
+        count.set(count.get() + 1);
+        Self(Rc::clone(count))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
 /// A connection to an upstream.
-pub struct Link<B>
+pub(super) struct Link<B>
 where
     B: Body + 'static,
 {
@@ -48,9 +85,9 @@ where
     ended: bool,
     ledger: Rc<Ledger>,
     deadline: Rc<Deadline>,
-    address: SocketAddr,
     patience: Patience,
     reused: bool,
+    open: Open,
 }
 
 /// A request that got no answer.
@@ -63,11 +100,19 @@ pub struct Failure<B> {
     pub heard: bool,
     /// The request as it was written, where that was asked for.
     pub written: Vec<u8>,
+    /// Whether it was the server that failed, not the request's body.
+    pub(super) is_servers: bool,
 }
 
 impl<B> Failure<B> {
+    /// Whether the connection broke.
+    pub fn is_broken(&self) -> bool {
+        matches!(self.error, Error::Broken(_))
+    }
+
     fn of(error: Error, ledger: &Ledger) -> Self {
         Self {
+            is_servers: !matches!(&error, Error::Broken(error) if error.is_user()),
             error,
             unsent: None,
             heard: ledger.heard(),
@@ -90,8 +135,8 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     pub(super) async fn new(
-        stream: TcpStream,
-        address: SocketAddr,
+        stream: Stream,
+        open: Open,
         patience: Patience,
         wheel: &Wheel,
     ) -> Result<Self, Error> {
@@ -106,34 +151,26 @@ where
             connection: Box::pin(connection),
             ended: false,
             ledger,
-            deadline: Rc::new(Deadline {
-                timer: wheel.timer(),
-                patience: Cell::new(patience.response),
-            }),
-            address,
+            deadline: Rc::new(Deadline::new(wheel, patience.response)),
             patience,
             reused: false,
+            open,
         })
     }
 
-    /// From the next exchange on it waits as long as `patience` says.
+    /// The next exchange waits as long as `patience` says.
     pub(super) fn belongs(&mut self, patience: Patience) {
         self.patience = patience;
     }
 
-    /// The address that it leads to.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// Whether it carried a request before, and may have been closed since.
-    pub fn is_reused(&self) -> bool {
+    pub(super) fn is_reused(&self) -> bool {
         self.reused
     }
 
     /// The deadline of the answer. A body that is still being sent moves it on.
-    pub fn deadline(&self) -> Rc<Deadline> {
-        Rc::clone(&self.deadline)
+    pub(super) fn deadline(&self) -> &Rc<Deadline> {
+        &self.deadline
     }
 
     /// Sends `request` and waits for the head of the answer. `keeps` asks for the request's bytes to
@@ -195,32 +232,25 @@ where
         }
     }
 
-    /// Waits for more of the answer: ready when the upstream was silent for `timeouts.stream`.
-    pub(super) fn poll_silence(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.deadline.timer.is_set() {
-            self.deadline.renew();
-        }
-        self.deadline.timer.poll(cx)
+    /// How long the upstream may be silent once its answer has begun.
+    pub(super) fn silence(&self) -> Duration {
+        self.patience.stream
     }
 
-    /// Something of the answer has come.
-    pub(super) fn break_silence(&self) {
-        self.deadline.timer.clear();
-    }
-
-    /// The bare connection, after a 101: its bytes, and those that were read behind it.
-    pub(super) async fn take_apart(mut self) -> Result<(Io, Bytes), Error> {
+    /// The bare connection, after a 101: its bytes, those that were read behind it, and its place in the
+    /// count of its server.
+    pub(super) async fn take_apart(mut self) -> Result<(Io, Bytes, Open), Error> {
         // hyper lets go of it at once: all that it waits for has come.
         std::future::poll_fn(|cx| {
             self.bring_on(cx);
             if self.ended {
                 return Poll::Ready(Ok(()));
             }
-            self.poll_silence(cx).map(|()| Err(Error::Silent))
+            self.deadline.poll_silence(cx).map(|()| Err(Error::Silent))
         })
         .await?;
         let parts = Pin::into_inner(self.connection).into_parts();
-        Ok((parts.io.into_inner(), parts.read_buf))
+        Ok((parts.io.into_inner(), parts.read_buf, self.open))
     }
 
     /// The link, if it can carry another request: the last one was sent whole, and its answer read

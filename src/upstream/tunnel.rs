@@ -5,6 +5,7 @@
 
 mod lane;
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -66,17 +67,25 @@ pub struct Tunnel {
     timer: Timer,
     silence: Duration,
     desk: Desk,
+    held: Box<dyn Any>,
 }
 
 impl Tunnel {
     /// A tunnel to the server at the other end of `io`, of which `left` was read already. It ends when
-    /// nothing came from either side for `silence`.
-    pub(super) fn new(io: Io, left: Bytes, timer: Timer, silence: Duration, desk: Desk) -> Self {
+    /// nothing came from either side for `silence`; `held` is dropped then.
+    pub(super) fn new(
+        (io, left): (Io, Bytes),
+        timer: Timer,
+        silence: Duration,
+        desk: Desk,
+        held: Box<dyn Any>,
+    ) -> Self {
         Self {
             server: Server { left, io },
             timer,
             silence,
             desk,
+            held,
         }
     }
 
@@ -98,6 +107,7 @@ impl Tunnel {
             desk: self.desk,
         };
         pair.carry(&self.timer, self.silence, passed, end).await;
+        drop(self.held);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The config: what is refused and how it is said, and the file that shows every setting.
 
+mod example;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -106,106 +108,11 @@ fn a_secret_is_in_no_report() {
     assert!(planted >= 8, "{planted} fixtures with a planted secret");
 }
 
-fn example() -> String {
-    fs::read_to_string(root().join("gateway.toml")).unwrap()
-}
-
-/// A line that shows a key: its name and value, without the `# ` before it.
-fn shown(line: &str) -> Option<&str> {
-    let bare = line.strip_prefix("# ").unwrap_or(line);
-    let (key, _) = bare.split_once(" = ")?;
-    key.bytes()
-        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-        .then_some(bare)
-}
-
-/// The keys of a table on one line: `{ per = "user", burst = 20 }`.
-fn inner_keys(value: &str) -> impl Iterator<Item = &str> {
-    let inner = value
-        .strip_prefix("{ ")
-        .and_then(|value| value.strip_suffix(" }"));
-    inner
-        .into_iter()
-        .flat_map(|inner| inner.split(", "))
-        .filter_map(|pair| Some(pair.split_once(" = ")?.0))
-}
-
 fn load(text: &str) -> Config {
     let sources = Sources::text(text)
         .variable("WX_SECRET", APP_SECRET)
         .variable("WX_SESSION_SECRET", "x".repeat(32));
     Config::load(&sources).unwrap_or_else(|report| panic!("{report}"))
-}
-
-#[test]
-fn gateway_toml_shows_every_key_once_and_invents_none() {
-    let mut known = Config::shape().leaves();
-    let mut section = String::new();
-    let mut keys = Vec::new();
-    for line in example().lines() {
-        let line = line
-            .strip_prefix("# ")
-            .filter(|bare| bare.starts_with("[["))
-            .unwrap_or(line);
-        if line.starts_with('[') {
-            section = line.trim_matches(['[', ']']).to_owned() + ".";
-        } else if let Some(bare) = shown(line) {
-            let (key, value) = bare.split_once(" = ").unwrap();
-            let key = format!("{section}{key}");
-            if known.contains(&key) {
-                keys.push(key);
-            } else {
-                keys.extend(inner_keys(value).map(|inner| format!("{key}.{inner}")));
-            }
-        }
-    }
-    keys.sort();
-    known.sort();
-    assert_eq!(keys, known);
-}
-
-#[test]
-fn gateway_toml_shows_every_default() {
-    let text = example();
-    // Tables that are left out have nothing at its default.
-    let mut is_left_out = false;
-    let all: Vec<_> = text
-        .lines()
-        .filter(|line| {
-            is_left_out = line.starts_with("# [[") || is_left_out && !line.starts_with('[');
-            !is_left_out
-        })
-        .map(|line| shown(line).unwrap_or(line))
-        .collect();
-    let (as_is, uncommented) = (load(&text), load(&all.join("\n")));
-
-    // What has no default is shown by an example.
-    let mut expected = as_is.print_all();
-    for (key, value) in [
-        ("body", "\"16MiB\""),
-        ("rate.per", "\"address\""),
-        ("rate.limit", "\"100/s\""),
-        ("rate.burst", "200"),
-    ] {
-        expected.insert(format!("route[0].{key}"), value.to_owned());
-    }
-    expected.insert(
-        "session.secret".to_owned(),
-        "{ env = \"WX_SESSION_SECRET\" }".to_owned(),
-    );
-    assert_eq!(uncommented.print_all(), expected);
-
-    let defaults = Config::default().print_all();
-    let given: BTreeMap<_, _> = as_is
-        .print_all()
-        .into_iter()
-        .filter(|(key, _)| !key.starts_with("app") && !key.starts_with("route"))
-        .collect();
-    let defaults: BTreeMap<_, _> = defaults
-        .into_iter()
-        .filter(|(key, _)| !key.starts_with("app") && !key.starts_with("route"))
-        .collect();
-    assert_eq!(given, defaults);
 }
 
 /// Keys and values, one a line, of a config written back.

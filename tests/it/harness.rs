@@ -15,7 +15,7 @@ use wxgate::mock::{Mock, Options};
 
 pub use self::authority::{Authority, Secure, client_config};
 pub use self::calls::{apps, sealed, signed, token, until};
-pub use self::client::{Client, Reply};
+pub use self::client::{Client, Reply, find};
 pub use self::process::{Folder, Process};
 pub use self::upstream::{Seen, Upstream, request};
 

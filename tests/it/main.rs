@@ -18,6 +18,7 @@ mod demo;
 mod deploy;
 mod docs;
 mod endpoints;
+mod groups;
 mod harness;
 mod http2;
 mod http2_suite;

@@ -6,4 +6,4 @@ mod leave;
 mod smuggling;
 mod token;
 mod tunnel;
-mod wire;
+pub mod wire;

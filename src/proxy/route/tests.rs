@@ -167,7 +167,7 @@ fn every_mistake_is_told_with_its_place() {
     let mut open = config(&[], "/?q", &[]);
     open.require = Require::None;
     open.apps = vec![AppId::new("wx0123456789abcdef").unwrap()];
-    open.to = Some("https://a".to_owned());
+    open.to = Some("ftp://a".to_owned());
     open.body = Some(Size(0));
     let mut denied = config(&[], "/d", &[]);
     denied.deny = true;
@@ -186,7 +186,7 @@ fn every_mistake_is_told_with_its_place() {
         "`route[1].path` is not a path prefix: \"a\"",
         "`route[2].apps` has no effect: a route with `require = \"none\"` knows no users",
         "`route[2].body` is zero",
-        "`route[2].to` is not built yet: https to an upstream",
+        "`route[2].to` is not the address of a service: \"ftp://a\"",
         "`route[2].path` is not a path prefix: \"/?q\"",
         "`route[3].to` stands beside `deny = true`, with which nothing is ever forwarded",
     ];

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::Method;
@@ -10,6 +10,7 @@ use serde::Serialize;
 use sha2::Sha256;
 
 use super::record::Record;
+use crate::setting::ServerAddress;
 use crate::telemetry::timestamp::Timestamp;
 use crate::telemetry::{Format, OpenIdAs};
 
@@ -50,7 +51,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    upstream: Option<SocketAddr>,
+    upstream: Option<&'a ServerAddress>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,7 +98,7 @@ impl Pen {
             bytes_out: record.sent,
             duration_ms: milliseconds(record),
             route: record.route,
-            upstream: record.upstream,
+            upstream: record.upstream.as_ref(),
             user: user.as_deref(),
             code: record.code,
             forged: record.forged,

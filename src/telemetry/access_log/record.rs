@@ -1,10 +1,12 @@
 //! What is remembered of a request until its line is written.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
+
+use crate::setting::ServerAddress;
 
 /// The most bytes that are kept of a host, a path, a query, a user agent and a request id.
 const MOST: [usize; 5] = [256, 1024, 1024, 256, 64];
@@ -26,7 +28,7 @@ pub struct Record {
     /// The route's place in the file, from 0.
     pub route: Option<usize>,
     /// The server that answered.
-    pub upstream: Option<SocketAddr>,
+    pub upstream: Option<ServerAddress>,
     /// Whether the client sent headers that only we write.
     pub forged: bool,
     /// The stable word of a refusal or failure of ours.

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use serde_json::Value;
 
 use super::*;
+use crate::setting::ServerAddress;
 use crate::telemetry::{Format, OpenIdAs};
 
 #[derive(Clone, Default)]
@@ -54,7 +55,7 @@ fn full() -> Record {
     record.sent = 123;
     record.took = Duration::from_micros(1234);
     record.route = Some(0);
-    record.upstream = Some(([127, 0, 0, 1], 3000).into());
+    record.upstream = Some(ServerAddress::Tcp(([127, 0, 0, 1], 3000).into()));
     record.code = Some("session_missing");
     record.openid = Some(HeaderValue::from_static("oSECRET"));
     record

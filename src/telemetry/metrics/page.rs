@@ -17,6 +17,7 @@ use prometheus_client::registry::Registry;
 use crate::telemetry::metrics::calls::Said;
 use crate::telemetry::metrics::connections::{Crowd, DOING, LIMITS};
 use crate::telemetry::metrics::count::Durations;
+use crate::telemetry::metrics::servers::{Behind, FAMILIES};
 use crate::telemetry::metrics::tally::{Place, Sums, Word, labels};
 
 /// All numbers at one moment.
@@ -28,6 +29,7 @@ pub(super) struct Page {
     pub(super) calls: BTreeMap<(&'static str, Said), Durations>,
     pub(super) dropped: u64,
     pub(super) certificates: Vec<(String, u64)>,
+    pub(super) servers: Vec<Behind>,
 }
 
 impl Page {
@@ -58,6 +60,7 @@ impl Collector for Page {
         let mut pen = Pen(encoder);
         self.requests(&mut pen)?;
         self.exchanges(&mut pen)?;
+        self.servers(&mut pen)?;
         self.others(&mut pen)
     }
 }
@@ -128,6 +131,23 @@ impl Page {
             let count: u64 = sums.iter().map(|sums| sums.retried).sum();
             let labels = [("upstream", *upstream)];
             family.encode_family(&labels)?.encode_gauge(&count)?;
+        }
+        Ok(())
+    }
+
+    fn servers(&self, pen: &mut Pen<'_>) -> fmt::Result {
+        for (name, help, kind, value) in FAMILIES {
+            let mut family = pen.0.encode_descriptor(name, help, None, *kind)?;
+            for server in &self.servers {
+                let labels = [
+                    ("upstream", server.upstream.as_str()),
+                    ("server", &server.server),
+                    ("address", &server.address),
+                ];
+                family
+                    .encode_family(&labels)?
+                    .encode_gauge(&value(server))?;
+            }
         }
         Ok(())
     }

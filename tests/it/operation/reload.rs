@@ -17,11 +17,11 @@ const NEW: &str = "[[route]]\npath = \"/new\"\nto = \"{upstream}\"\n";
 
 impl Bed {
     /// The config of [`Bed::with`] for this gateway's surroundings.
-    fn config(&self, top: &str, routes: &str) -> Config {
+    pub fn config(&self, top: &str, routes: &str) -> Config {
         config(&self.mock.url(), &self.upstream.url(), top, routes)
     }
 
-    fn reload(&mut self, top: &str, routes: &str) -> Reloaded {
+    pub fn reload(&mut self, top: &str, routes: &str) -> Reloaded {
         let config = self.config(top, routes);
         self.gateway.reload(&config).unwrap()
     }

@@ -1,0 +1,119 @@
+//! What carries one exchange: a connection of its own, or a part of one that is shared.
+
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::Either;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+
+use crate::upstream::Patience;
+use crate::upstream::link::{Deadline, Failure, Link};
+use crate::upstream::multiplex::Stream;
+
+/// The way to a server, for one exchange.
+pub(super) enum Channel<B>
+where
+    B: Body + 'static,
+{
+    /// HTTP/1.1.
+    Link(Link<B>),
+    /// HTTP/2.
+    Stream(Stream<B>),
+}
+
+/// An exchange whose answer has begun, or what became of it.
+pub(super) type Exchange<B> = Result<(Channel<B>, Response<Incoming>), Failure<B>>;
+
+impl<B> Channel<B>
+where
+    B: Body<Data = Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    /// The exchange waits as long as `patience` says.
+    pub(super) fn belongs(&mut self, patience: Patience) {
+        match self {
+            Self::Link(link) => link.belongs(patience),
+            Self::Stream(stream) => stream.belongs(patience),
+        }
+    }
+
+    /// Whether its connection carried a request before, and may have been closed since.
+    pub(super) fn is_reused(&self) -> bool {
+        match self {
+            Self::Link(link) => link.is_reused(),
+            Self::Stream(stream) => stream.is_reused(),
+        }
+    }
+
+    /// The deadline of the answer. A body that is still being sent moves it on.
+    pub(super) fn deadline(&self) -> Rc<Deadline> {
+        Rc::clone(match self {
+            Self::Link(link) => link.deadline(),
+            Self::Stream(stream) => stream.deadline(),
+        })
+    }
+
+    /// Sends `request` and waits for the head of the answer. `keeps` asks for the request's bytes to be
+    /// kept for a failure.
+    #[expect(
+        clippy::result_large_err,
+        reason = "a failure gives the request back, and is rare"
+    )]
+    pub(super) fn exchange(
+        self,
+        request: Request<B>,
+        keeps: bool,
+    ) -> impl Future<Output = Exchange<B>> {
+        match self {
+            Self::Link(link) => Either::Left(
+                link.exchange(request, keeps)
+                    .map(|done| done.map(|(link, answer)| (Self::Link(link), answer))),
+            ),
+            Self::Stream(stream) => Either::Right(
+                Box::pin(stream.exchange(request, keeps))
+                    .map(|done| done.map(|(stream, answer)| (Self::Stream(stream), answer))),
+            ),
+        }
+    }
+
+    /// Lets the connection read and write, where it does not by itself.
+    pub(super) fn bring_on(&mut self, cx: &mut Context<'_>) {
+        if let Self::Link(link) = self {
+            link.bring_on(cx);
+        }
+    }
+
+    /// Whether the connection runs by itself, and wakes who waits for it.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self, Self::Stream(_))
+    }
+
+    /// Waits for more of the answer: ready when the upstream was silent for `timeouts.stream`.
+    pub(super) fn poll_silence(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = match self {
+            Self::Link(link) => link.deadline(),
+            Self::Stream(stream) => stream.deadline(),
+        };
+        deadline.poll_silence(cx)
+    }
+
+    /// Something of the answer has come.
+    pub(super) fn break_silence(&self) {
+        match self {
+            Self::Link(link) => link.deadline().break_silence(),
+            Self::Stream(stream) => stream.deadline().break_silence(),
+        }
+    }
+
+    /// The connection, if it can carry another request and nobody else holds it.
+    pub(super) fn rest(self) -> Option<Link<B>> {
+        match self {
+            Self::Link(link) => link.rest(),
+            Self::Stream(_) => None,
+        }
+    }
+}
