@@ -30,7 +30,7 @@ use phone::Phones;
 use session::Desk;
 use userinfo::Profiles;
 
-pub use call::{Call, Reply};
+pub use call::{Call, Caller, Reply};
 pub use error::Error;
 pub use path::{Endpoint, route};
 

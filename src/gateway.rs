@@ -7,6 +7,7 @@ mod dispatch;
 mod guard;
 mod lots;
 mod own;
+mod page;
 mod site;
 pub mod way;
 

@@ -3,9 +3,12 @@
 pub mod body;
 pub mod client_address;
 mod context;
+pub mod cors;
 pub mod headers;
+pub mod hops;
 pub mod host;
 mod limits;
+mod lines;
 pub mod path;
 pub mod prefix;
 mod request;
@@ -22,6 +25,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 
 pub use self::context::{Context, Trail};
 pub use self::limits::HeadLimits;
+pub use self::lines::Lines;
 use crate::auth::policy::Caller;
 use crate::auth::{Carrier, Denial, Permit, Token};
 use crate::deadline::Wheel;
@@ -46,6 +50,9 @@ pub enum Error {
     /// The headers ask for what no honest client asks.
     #[error(transparent)]
     Headers(#[from] headers::Refused),
+    /// It has come through this gateway again and again.
+    #[error(transparent)]
+    Circle(#[from] hops::Circle),
     /// The target is longer than `limits.uri`.
     #[error("the request target is too long")]
     UriTooLong,
@@ -93,6 +100,8 @@ impl From<Miss> for Error {
 pub struct Bearing {
     /// `timeouts.body`
     pub silence: Duration,
+    /// `timeouts.response`
+    pub response: Duration,
 }
 
 /// Forwards the requests of one worker.
@@ -136,7 +145,7 @@ impl Proxy {
         let permit = self.authorize(caller, route)?;
         let request = self.inject(request, route, &permit, context, trail)?;
         let answer = self.forward(request, route, permit, trail).await?;
-        Ok(self.respond(answer))
+        Ok(self.respond(answer, route))
     }
 
     /// The one route that is meant.
@@ -232,7 +241,11 @@ impl Proxy {
             request_id: context.request_id.header(),
             random: context.random,
         };
-        self.rules.inject(&mut head.headers, permit, forwarded);
+        hops::count(&mut head.headers)?;
+        route.set.write(&mut head.headers);
+        // After what the route sets: nothing stands over who calls.
+        self.rules
+            .inject(&mut head.headers, permit, route.fields, forwarded);
         head.uri = request::target(&head.uri, &route.forward_path(context.path))?;
         head.version = Version::HTTP_11;
         Ok(Request::from_parts(head, body))
@@ -263,9 +276,9 @@ impl Proxy {
         trail.upstream = Some(link.address());
         let fault = request.body().fault();
         let keeps = link.is_reused() && request::may_be_repeated(&request);
-        match self.send(link, server, request, keeps).await {
+        match self.send(link, server, route, request, keeps).await {
             Ok(answer) => Ok(answer),
-            Err(failure) => Box::pin(self.repeat(failure, fault, server, trail)).await,
+            Err(failure) => Box::pin(self.repeat(failure, fault, server, route, trail)).await,
         }
     }
 
@@ -275,6 +288,7 @@ impl Proxy {
         failure: upstream::Failure<Outgoing>,
         fault: Option<Rc<Cell<Option<Fault>>>>,
         server: ServerId,
+        route: &Route,
         trail: &mut Trail,
     ) -> Result<Response<upstream::Answer<Outgoing>>, Error> {
         // A body that did not come whole is no fault of the upstream's.
@@ -296,29 +310,36 @@ impl Proxy {
         };
         let link = self.upstreams.connect(server).await?;
         trail.upstream = Some(link.address());
-        self.send(link, server, request, false)
+        self.send(link, server, route, request, false)
             .await
             .map_err(|failure| told(failure.error))
     }
 
     fn send(
         &self,
-        link: upstream::Link<Outgoing>,
+        mut link: upstream::Link<Outgoing>,
         server: ServerId,
+        route: &Route,
         mut request: Request<Outgoing>,
         keeps: bool,
     ) -> impl Future<Output = Result<Response<upstream::Answer<Outgoing>>, upstream::Failure<Outgoing>>>
     {
         let body = request.body_mut();
         body.postpones(link.deadline());
+        link.answers_within(route.response.unwrap_or(self.bearing.response));
         self.upstreams.send(link, server, request, keeps)
     }
 
     /// The answer as the client gets it.
-    fn respond(&self, answer: Response<upstream::Answer<Outgoing>>) -> Response<Returning> {
+    fn respond(
+        &self,
+        answer: Response<upstream::Answer<Outgoing>>,
+        route: &Route,
+    ) -> Response<Returning> {
         let mut answer = answer.map(|body| Returning::new(body, Arc::clone(&self.rules)));
         unframe(answer.headers_mut());
         self.rules.response(answer.headers_mut());
+        route.response_set.write(answer.headers_mut());
         *answer.version_mut() = Version::HTTP_11;
         answer
     }

@@ -8,11 +8,12 @@ use crate::error::{self, Code, Problem};
 use crate::gateway::answer::{Content, Leaving, Line};
 use crate::gateway::clock::now;
 use crate::gateway::guard;
+use crate::gateway::own::Own;
+use crate::gateway::page::Page;
 use crate::gateway::site::Site;
 use crate::gateway::way::{Sign, Way};
 use crate::listener::{Arrival, Peer, RequestBody};
 use crate::proxy::client_address::{self, Trust};
-use crate::proxy::host::Host;
 use crate::proxy::trace::RequestId;
 use crate::proxy::{Context, Trail};
 use crate::session::Remembered;
@@ -20,6 +21,9 @@ use crate::telemetry::access_log::Record;
 
 /// What a client is told of a bug of ours.
 const PANICKED: &str = "the gateway failed; the log has more";
+
+/// What to do where requests go round in a circle.
+const CIRCLE_CURE: &str = "`to` of the route leads to this gateway, or to what sends everything here: write where the service listens";
 
 /// What is kept for all requests of one connection.
 pub(super) struct Client {
@@ -44,11 +48,16 @@ impl Site {
         let mut trail = Trail::default();
         let answer = match arrival {
             Arrival::Request(request) => {
-                match guard::unpanicking(self.handle(request, client, id, &mut trail)).await {
+                let page = self.page(&request);
+                let asker = page.as_deref();
+                let work = self.handle(request, asker, client, id, &mut trail);
+                let mut answer = match guard::unpanicking(work).await {
                     Some(Ok(answer)) => answer,
                     Some(Err(problem)) => refuse(&problem, id, &mut trail),
                     None => refuse(&Problem::new(Code::Internal, PANICKED), id, &mut trail),
-                }
+                };
+                self.show(&mut answer, page.as_deref(), &trail);
+                answer
             }
             Arrival::Refusal(refusal) => refuse(&refusal.into(), id, &mut trail),
         };
@@ -77,16 +86,28 @@ impl Site {
 
     async fn handle(
         &self,
-        request: Request<RequestBody>,
+        mut request: Request<RequestBody>,
+        page: Option<&Page>,
         client: &Client,
         id: RequestId,
         trail: &mut Trail,
     ) -> Result<Response<Content>, Problem> {
         let sign = Sign::of(&request);
+        if let Some(page) = page
+            && let Some(answer) = self.preflight(&mut request, &sign, page, trail)?
+        {
+            return Ok(answer);
+        }
         let (host, path) = match self.crossing.way(&request, &sign)? {
             Way::Own(endpoint, host) => {
-                let host = host.as_ref().map_or("", Host::as_str);
-                return Box::pin(self.answer_own(request, endpoint, host)).await;
+                let own = Own {
+                    endpoint,
+                    host: host.as_ref(),
+                    listed: self.lists(page, host.as_ref()),
+                };
+                let mut answer = Box::pin(self.answer_own(request, own, trail)).await?;
+                answer.headers_mut().insert(error::REQUEST_ID, id.header());
+                return Ok(answer);
             }
             Way::Routes(host, path) => (host, path),
         };
@@ -110,6 +131,15 @@ fn problem(error: &crate::proxy::Error, id: RequestId, trail: &Trail) -> Problem
     if let crate::proxy::Error::Upstream(error) = error {
         let request_id = id.as_str();
         tracing::warn!(request_id, route = trail.route, %error, "an upstream failed");
+    }
+    if let crate::proxy::Error::Circle(_) = error {
+        let (request_id, cure) = (id.as_str(), CIRCLE_CURE);
+        tracing::error!(
+            request_id,
+            route = trail.route,
+            cure,
+            "a route leads back here"
+        );
     }
     error.into()
 }

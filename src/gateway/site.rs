@@ -53,6 +53,8 @@ pub(super) struct Plan {
 /// One worker's part: it answers the requests of its connections.
 pub(super) struct Site {
     pub(super) proxy: Proxy,
+    /// Whether any route has `cors`.
+    pub(super) pages: bool,
     pub(super) endpoints: Arc<Endpoints>,
     pub(super) crossing: Crossing,
     pub(super) lots: Lots,
@@ -129,11 +131,14 @@ impl Plan {
             trust: self.trust.clone(),
             bearing: Bearing {
                 silence: self.timeouts.body,
+                response: self.timeouts.response,
             },
             budget: Budget::new(),
             wheel: wheel.clone(),
         };
+        let mut routes = self.table.routes().iter();
         Rc::new(Site {
+            pages: routes.any(|route| route.cors.is_some()),
             proxy,
             endpoints: Arc::clone(&self.endpoints),
             crossing: self.crossing.clone(),

@@ -47,6 +47,12 @@ impl Sign {
             line: host::line(request.headers()).cloned(),
         }
     }
+
+    /// The host that it names.
+    pub fn host(&self) -> Result<Host<'_>, host::Refused> {
+        let line = self.line.as_ref().map_err(|refused| *refused)?;
+        host::of(&self.uri, line, DEFAULT_PORT)
+    }
 }
 
 impl Crossing {
@@ -86,12 +92,7 @@ impl Crossing {
         {
             return Ok(Way::Own(endpoint, None));
         }
-        let host = sign
-            .line
-            .as_ref()
-            .map_err(|refused| *refused)
-            .and_then(|line| host::of(&sign.uri, line, DEFAULT_PORT))
-            .map_err(|refused| refuse(refused.into()))?;
+        let host = sign.host().map_err(|refused| refuse(refused.into()))?;
         Ok(match endpoint {
             Some(endpoint) => Way::Own(endpoint, Some(host)),
             None => Way::Routes(host, path),

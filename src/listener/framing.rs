@@ -61,7 +61,10 @@ enum Part {
     Chunk(u64),
     ChunkEnd,
     /// The lines after the last chunk: so many so far, with so many bytes.
-    Trailers { count: usize, bytes: usize },
+    Trailers {
+        count: usize,
+        bytes: usize,
+    },
 }
 
 impl Framing {

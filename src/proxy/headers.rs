@@ -12,9 +12,12 @@ use crate::setting;
 
 mod cookie;
 mod fault;
+mod field;
 mod name;
 
 pub use fault::Fault;
+pub use field::{Field, Fields};
+pub use name::unsettable;
 
 setting::section! {
     /// `[identity]`: the names of the headers that say who calls; `""` leaves one out.
@@ -39,6 +42,21 @@ impl Names {
     fn reserved(&self) -> name::Reserved {
         let all = self.all();
         name::Reserved::new(all.iter().filter_map(|(_, name)| *name))
+    }
+
+    /// The header of `field`, if it has one.
+    pub fn of(&self, field: Field) -> Option<&HeaderName> {
+        let all = self.all().into_iter();
+        let mut found = all.filter(|(key, _)| *key == field.key());
+        found.find_map(|(_, name)| name)
+    }
+
+    /// The key in `[identity]` of the header that services read as `name`.
+    pub fn key_of(&self, name: &HeaderName) -> Option<&'static str> {
+        let folded = |name: &HeaderName| name::fold(name.as_str().as_bytes());
+        let mut all = self.all().into_iter();
+        let found = all.find(|(_, other)| other.is_some_and(|other| folded(other) == folded(name)));
+        found.map(|(key, _)| key)
     }
 
     /// Each by its key in `[identity]`.
@@ -160,7 +178,14 @@ impl Rules {
     }
 
     /// Writes who calls and how the request came. Each identity header is set or removed (R4).
-    pub fn inject(&self, headers: &mut HeaderMap, permit: &Permit, forwarded: Forwarded) {
+    /// Of the identity only `fields` are set.
+    pub fn inject(
+        &self,
+        headers: &mut HeaderMap,
+        permit: &Permit,
+        fields: Fields,
+        forwarded: Forwarded,
+    ) {
         headers.reserve(16);
         let who = permit.identity();
         let phone = who.and_then(|who| who.phone.as_ref());
@@ -170,17 +195,22 @@ impl Rules {
             (None, _) => {}
         };
         let names = &self.names;
-        put(&names.openid, who.map(|who| who.openid.header()));
-        put(&names.appid, who.map(|who| who.appid.header()));
-        let unionid = who.and_then(|who| who.unionid.as_ref());
+        let openid = fields.pick(Field::OpenId, who);
+        put(&names.openid, openid.map(|who| who.openid.header()));
+        let appid = fields.pick(Field::AppId, who);
+        put(&names.appid, appid.map(|who| who.appid.header()));
+        let unionid = fields.pick(Field::UnionId, who.and_then(|who| who.unionid.as_ref()));
         put(&names.unionid, unionid.map(UnionId::header));
         // SECURITY: services take `wx_devtools` for an administrator. Nothing a client says is here (R24).
+        let source = fields.pick(Field::Source, who);
         put(
             &names.source,
-            who.map(|_| HeaderValue::from_static("wx_client")),
+            source.map(|_| HeaderValue::from_static("wx_client")),
         );
-        put(&names.phone, phone.map(Phone::pure_header));
-        put(&names.phone_country, phone.map(Phone::country_header));
+        let number = fields.pick(Field::Phone, phone);
+        put(&names.phone, number.map(Phone::pure_header));
+        let country = fields.pick(Field::PhoneCountry, phone);
+        put(&names.phone_country, country.map(Phone::country_header));
         headers.insert(&X_FORWARDED_FOR, forwarded.chain);
         headers.insert(&X_REAL_IP, forwarded.client);
         headers.insert(&X_FORWARDED_PROTO, forwarded.proto);

@@ -4,13 +4,18 @@
 //! longer path, then methods given over none given. The path decides before the method does: where
 //! the most specific path leaves a method out, no shorter one is asked.
 
+use std::time::Duration;
+
 use http::Method;
 
 use crate::auth::{AppId, Require};
-use crate::setting::{self, Size};
+use crate::proxy::cors::Page;
+use crate::proxy::headers::Field;
+use crate::setting::{self, HeaderLines, Size};
 
 mod build;
 mod explain;
+mod extras;
 mod fault;
 mod table;
 mod target;
@@ -41,11 +46,19 @@ setting::section! {
         apps: Vec<AppId> = Vec::new(),
         /// The largest request body here; `limits.body` where absent.
         body: Option<Size> = None,
+        /// From a request to the head of the answer; `timeouts.response` where absent.
+        response: Option<Duration> = None,
+        /// What of the identity the service gets; the rest is removed all the same.
+        identity: Vec<Field> = Field::ALL.to_vec(),
+        /// Header lines of requests; an empty one is taken out.
+        set: HeaderLines = HeaderLines::default(),
+        /// Header lines of answers; an empty one is taken out.
+        response_set: HeaderLines = HeaderLines::default(),
+        /// The origins whose pages may ask here.
+        cors: Vec<Page> = Vec::new(),
     }
     later {
-        "response": "a time-out of its own per route",
-        "websocket": "WebSocket", "websocket_token": "WebSocket", "cors": "CORS", "rate": "rate limits",
-        "identity": "identity fields per route", "set": "request headers per route", "response_set": "response headers per route",
+        "websocket": "WebSocket", "websocket_token": "WebSocket", "rate": "rate limits",
     }
 }
 

@@ -155,6 +155,7 @@ fn gateway_toml_shows_every_default() {
     // What has no default is shown by an example.
     let mut expected = as_is.print_all();
     expected.insert("route[0].body".to_owned(), "\"16MiB\"".to_owned());
+    expected.insert("route[0].response".to_owned(), "\"1m\"".to_owned());
     expected.insert(
         "session.secret".to_owned(),
         "{ env = \"WX_SESSION_SECRET\" }".to_owned(),

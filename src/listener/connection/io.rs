@@ -63,7 +63,10 @@ impl Io {
 
     /// Waits for bytes that hyper can have; it need not be there yet. `false`: the peer has ended its
     /// side. Nothing comes after a refusal, which the [`State`] has.
-    pub(in crate::listener) fn poll_free(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    pub(in crate::listener) fn poll_free(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<bool>> {
         loop {
             if !self.held.is_empty() && self.free == 0 {
                 self.look()?;
@@ -114,7 +117,8 @@ impl Io {
         let free = self.framing.scan(new, &self.bounds).unwrap_or(0);
         let is_all = free == new.len();
         if !is_all {
-            self.held.extend_from_slice(new.get(free..).unwrap_or_default());
+            self.held
+                .extend_from_slice(new.get(free..).unwrap_or_default());
             self.state.holds(true);
             buffer.set_filled(before + free);
         }

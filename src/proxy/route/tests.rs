@@ -18,6 +18,11 @@ fn config(host: &[&str], path: &str, methods: &[Method]) -> Config {
         strip: String::new(),
         apps: Vec::new(),
         body: None,
+        response: None,
+        identity: Field::ALL.to_vec(),
+        set: HeaderLines::default(),
+        response_set: HeaderLines::default(),
+        cors: Vec::new(),
     }
 }
 

@@ -22,10 +22,12 @@ fn ambiguous() -> Vec<Row> {
     vec![
         row(
             "Content-Length: 5\r\nContent-Length: 6\r\n",
-            format!("hello{HIDDEN}")),
+            format!("hello{HIDDEN}"),
+        ),
         row(
             "Content-Length: 6\r\nContent-Length: 5\r\n",
-            format!("hello{HIDDEN}")),
+            format!("hello{HIDDEN}"),
+        ),
         row(
             "Content-Length: 5\r\nContent-Length: 5\r\n",
             format!("hello{HIDDEN}"),
@@ -38,38 +40,40 @@ fn ambiguous() -> Vec<Row> {
         row("Content-Length:\r\n", format!("hello{HIDDEN}")),
         row(
             "Content-Length: 99999999999999999999\r\n",
-            format!("hello{HIDDEN}")),
+            format!("hello{HIDDEN}"),
+        ),
         row("Content-Length : 5\r\n", format!("hello{HIDDEN}")),
         row(
             "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-            chunked.clone()),
+            chunked.clone(),
+        ),
         row(
             "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
-            chunked.clone()),
+            chunked.clone(),
+        ),
         row(
             "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n",
-            chunked.clone()),
+            chunked.clone(),
+        ),
         row(
             "Transfer-Encoding: chunked\r\nContent-Length: x\r\n",
-            chunked.clone()),
+            chunked.clone(),
+        ),
         row(
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
-            chunked.clone()),
+            chunked.clone(),
+        ),
         row(
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
-            chunked.clone()),
+            chunked.clone(),
+        ),
         row(
             "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n",
-            chunked.clone()),
-        row(
-            "Transfer-Encoding: chunked, chunked\r\n",
-            chunked.clone()),
-        row(
-            "Transfer-Encoding: gzip, chunked\r\n",
-            chunked.clone()),
-        row(
-            "Transfer-Encoding: chunked, identity\r\n",
-            chunked.clone()),
+            chunked.clone(),
+        ),
+        row("Transfer-Encoding: chunked, chunked\r\n", chunked.clone()),
+        row("Transfer-Encoding: gzip, chunked\r\n", chunked.clone()),
+        row("Transfer-Encoding: chunked, identity\r\n", chunked.clone()),
         row("Transfer-Encoding: identity\r\n", chunked.clone()),
         row("Transfer-Encoding: xchunked\r\n", chunked.clone()),
         row("Transfer-Encoding: \"chunked\"\r\n", chunked.clone()),
@@ -77,9 +81,7 @@ fn ambiguous() -> Vec<Row> {
         row("Transfer-Encoding:\r\n", chunked.clone()),
         row("Transfer-Encoding : chunked\r\n", chunked.clone()),
         row("Transfer-Encoding:\u{b}chunked\r\n", chunked.clone()),
-        row(
-            "X: a\r\n Transfer-Encoding: chunked\r\n",
-            chunked.clone()),
+        row("X: a\r\n Transfer-Encoding: chunked\r\n", chunked.clone()),
         row("Transfer-Encoding:\r\n chunked\r\n", chunked.clone()),
         row("Transfer-Encoding: chunked\0\r\n", chunked.clone()),
         row("Foo: bar\rTransfer-Encoding: chunked\r\n", chunked),
