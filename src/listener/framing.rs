@@ -144,7 +144,7 @@ impl Framing {
     }
 
     fn chunk_line(&mut self, bytes: &[u8]) -> Result<Option<usize>, Refusal> {
-        let Some(line) = Line::first(bytes, CHUNK_LINE)? else {
+        let Some(line) = Line::first(bytes, CHUNK_LINE, Refusal::BadRequest)? else {
             return Ok(None);
         };
         let digits = line.text.iter().take_while(|byte| byte.is_ascii_hexdigit());
@@ -195,11 +195,8 @@ impl Framing {
         bounds: &Bounds,
     ) -> Result<Option<usize>, Refusal> {
         let left = bounds.lines.saturating_sub(so_far);
-        let line = match Line::first(bytes, left) {
-            Ok(Some(line)) => line,
-            Ok(None) => return Ok(None),
-            Err(_) if bytes.len() > left => return Err(Refusal::HeadTooLarge),
-            Err(refusal) => return Err(refusal),
+        let Some(line) = Line::first(bytes, left, Refusal::HeadTooLarge)? else {
+            return Ok(None);
         };
         self.part = match line.text {
             [] => Part::Head,
@@ -240,17 +237,19 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// The first line of `bytes`, which may be `most` bytes long; `None`: it is not there whole.
-    fn first(bytes: &'a [u8], most: usize) -> Result<Option<Self>, Refusal> {
-        match memchr(b'\n', bytes) {
-            Some(end) if end < most => match bytes.get(..end).unwrap_or_default() {
-                [text @ .., b'\r'] => Ok(Some(Self {
-                    text,
-                    length: end + 1,
-                })),
-                _ => Err(Refusal::BadRequest),
-            },
-            None if bytes.len() < most => Ok(None),
+    /// The first line of `bytes`, which may be `most` bytes long, else `longer`; `None`: it is not there
+    /// whole.
+    fn first(bytes: &'a [u8], most: usize, longer: Refusal) -> Result<Option<Self>, Refusal> {
+        let end = memchr(b'\n', bytes);
+        if end.unwrap_or(bytes.len()) >= most {
+            return Err(longer);
+        }
+        let Some(end) = end else { return Ok(None) };
+        match bytes.get(..end).unwrap_or_default() {
+            [text @ .., b'\r'] => Ok(Some(Self {
+                text,
+                length: end + 1,
+            })),
             _ => Err(Refusal::BadRequest),
         }
     }
@@ -267,7 +266,7 @@ struct Head {
 impl Head {
     /// The head at the start of `bytes`; `None`: it is not there whole.
     fn read(bytes: &[u8], bounds: &Bounds) -> Result<Option<Self>, Refusal> {
-        let Some(first) = Line::first(bytes, usize::MAX)? else {
+        let Some(first) = Line::first(bytes, usize::MAX, Refusal::HeadTooLarge)? else {
             return Ok(None);
         };
         let mut head = Self {
@@ -279,7 +278,7 @@ impl Head {
         let (mut count, most) = (0, bounds.lines + first.length);
         loop {
             let rest = bytes.get(head.length..).unwrap_or_default();
-            let Some(line) = Line::first(rest, usize::MAX)? else {
+            let Some(line) = Line::first(rest, usize::MAX, Refusal::HeadTooLarge)? else {
                 return Ok(None);
             };
             head.length += line.length;
@@ -371,3 +370,6 @@ fn length(value: &[u8]) -> Result<u64, Refusal> {
         .and_then(|digits| digits.parse().ok())
         .ok_or(Refusal::BadRequest)
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@
 mod cli;
 mod client;
 mod config;
+mod corpus;
 mod crowd;
 mod demo;
 mod docs;
