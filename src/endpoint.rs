@@ -7,6 +7,7 @@ mod call;
 mod error;
 mod flight;
 mod health;
+mod jwks;
 mod login;
 mod open_data;
 mod path;
@@ -24,6 +25,7 @@ use crate::auth::{AppId, Carrier, UnixSeconds};
 use crate::session::Sessions;
 use crate::{setting, wechat};
 use health::Health;
+use jwks::Keys;
 use login::{Exposed, Login};
 use open_data::{Decrypt, PhoneTerms};
 use phone::Phones;
@@ -83,16 +85,18 @@ pub struct Endpoints {
     decrypt: Decrypt,
     desk: Desk,
     health: Health,
+    keys: Keys,
 }
 
 impl Endpoints {
-    /// The endpoints for the users of `apps`.
+    /// The endpoints for the users of `apps`. `keys` are the public keys of assertions, where there are any.
     pub fn new(
         config: &Config,
         apps: Vec<AppId>,
         sessions: Sessions,
         wechat: wechat::Client,
         carrier: Carrier,
+        keys: Option<serde_json::Value>,
     ) -> Self {
         let exposed = Exposed {
             openid: config.expose.contains(&Expose::OpenId),
@@ -135,6 +139,7 @@ impl Endpoints {
                 checks: session::checks(),
             },
             health: Health::default(),
+            keys: Keys(keys),
         }
     }
 
@@ -163,6 +168,7 @@ impl Endpoints {
             Endpoint::Session => self.desk.show(call).await,
             Endpoint::Logout => self.desk.end(call).await,
             Endpoint::Health => self.health.answer(),
+            Endpoint::Jwks => self.keys.answer(),
         }
     }
 

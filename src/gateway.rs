@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
-use crate::auth::crypto;
+use crate::auth::{assertion, crypto};
 use crate::config::Config;
 use crate::endpoint::Endpoints;
 use crate::gateway::capacity::{most_connections, workers};
@@ -55,6 +55,9 @@ pub enum Error {
     /// Routes that lead nowhere, or that are one. A config that was loaded has none.
     #[error("{}", told(.0))]
     Routes(Vec<route::Fault>),
+    /// Keys of assertions that cannot sign, by their places. A config that was loaded has none.
+    #[error("keys of assertions cannot sign: {0:?}")]
+    Assertion(Vec<(usize, assertion::Fault)>),
 }
 
 fn told(faults: &[route::Fault]) -> String {

@@ -1,5 +1,6 @@
 //! route → authenticate → authorize → inject → forward → respond
 
+mod assertion;
 pub mod body;
 pub mod client_address;
 mod context;
@@ -23,16 +24,18 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 
+pub use self::assertion::Assertions;
 pub use self::context::{Context, Trail};
 pub use self::limits::HeadLimits;
 pub use self::lines::Lines;
+use crate::auth::assertion::Unsigned;
 use crate::auth::policy::Caller;
 use crate::auth::{Carrier, Denial, Permit, Token};
 use crate::deadline::Wheel;
 use crate::listener::RequestBody;
 use crate::proxy::body::{Bounds, Fault, Outgoing, Returning};
 use crate::proxy::client_address::Trust;
-use crate::proxy::headers::{Forwarded, Rules};
+use crate::proxy::headers::{Field, Forwarded, Rules};
 use crate::proxy::retry::Budget;
 use crate::proxy::route::{Miss, Route, Table};
 use crate::session::{self, Near, Session, Sessions};
@@ -77,6 +80,9 @@ pub enum Error {
     /// The request's body did not come whole, and a part of it was forwarded.
     #[error("{0}, in the middle of being forwarded")]
     BodyUnderway(Fault),
+    /// Who calls cannot be signed, and the service wants it signed.
+    #[error(transparent)]
+    Unsigned(#[from] Unsigned),
     /// Sessions cannot be read.
     #[error(transparent)]
     Session(#[from] session::Error),
@@ -112,6 +118,8 @@ pub struct Proxy {
     pub servers: Arc<[Option<ServerId>]>,
     /// The rules for header lines.
     pub rules: Arc<Rules>,
+    /// Signs who calls, where that is wanted.
+    pub assertions: Option<Assertions>,
     /// Where credentials stand.
     pub carrier: Carrier,
     /// All sessions.
@@ -244,11 +252,32 @@ impl Proxy {
         hops::count(&mut head.headers)?;
         route.set.write(&mut head.headers);
         // After what the route sets: nothing stands over who calls.
+        let (headers, assertion) = (&mut head.headers, self.assert(route, permit, context)?);
         self.rules
-            .inject(&mut head.headers, permit, route.fields, forwarded);
+            .inject(headers, permit, route.fields, assertion, forwarded);
         head.uri = request::target(&head.uri, &route.forward_path(context.path))?;
         head.version = Version::HTTP_11;
         Ok(Request::from_parts(head, body))
+    }
+
+    /// The signed statement of who calls, if there is one for the route's upstream.
+    fn assert(
+        &self,
+        route: &Route,
+        permit: &Permit,
+        context: &Context<'_>,
+    ) -> Result<Option<HeaderValue>, Unsigned> {
+        let Some(assertions) = &self.assertions else {
+            return Ok(None);
+        };
+        let who = permit.shared_identity();
+        let audience = route.audience.as_ref();
+        match (who, audience) {
+            (Some(who), Some(audience)) if route.fields.has(Field::Assertion) => assertions
+                .of(who, audience, route.fields, context.now)
+                .map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Sends the request and waits for the head of the answer. A reused connection may die at that

@@ -241,6 +241,7 @@ fn identity(out: &mut String, route: &Route, names: &Names) -> fmt::Result {
         (shown(&[Field::OpenId, Field::AppId, Field::Source]), ""),
         (shown(&[Field::UnionId]), " where WeChat gives one"),
         (shown(&[Field::Phone, Field::PhoneCountry]), phone),
+        signed(route, names),
     ];
     if rows.iter().all(|(names, _)| names.is_empty()) {
         return line(out, "identity", nobody);
@@ -251,6 +252,19 @@ fn identity(out: &mut String, route: &Route, names: &Names) -> fmt::Result {
         word = "";
     }
     Ok(())
+}
+
+/// The header with a signed statement, and whom it is for.
+fn signed<'a>(route: &'a Route, names: &Names) -> (String, &'a str) {
+    let config = &names.assertion;
+    let is_on = !config.keys.is_empty() && route.fields.has(Field::Assertion);
+    match route.audience.as_deref().filter(|_| is_on) {
+        Some(audience) => {
+            let header = bare(&config.header);
+            (format!("{header} signed for {audience}"), "")
+        }
+        None => (String::new(), ""),
+    }
 }
 
 /// A word as the config has it, without the quotes.

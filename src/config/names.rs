@@ -1,5 +1,8 @@
 //! The header names of a config, as the proxy judges them.
 
+use std::time::Duration;
+
+use crate::auth::assertion::{self, Signer};
 use crate::config::check::Checks;
 use crate::proxy::headers::Names;
 use crate::proxy::route;
@@ -44,5 +47,29 @@ pub(super) fn routes(checks: &mut Checks<'_>, names: &Names, routes: &[route::Co
                 "it says who calls: choose another name",
             );
         }
+    }
+}
+
+/// What signs assertions, and for how long they are good.
+pub(super) fn assertion(checks: &mut Checks<'_>, config: &assertion::Config) {
+    let list = "identity.assertion.keys";
+    let paths = checks.items(list);
+    for (index, fault) in Signer::new(config).err().unwrap_or_default() {
+        let at = paths.get(index).map_or(list, String::as_str);
+        let help = match fault {
+            assertion::Fault::Unreadable => {
+                "make one with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem`"
+            }
+            assertion::Fault::Twice => "take one of them out",
+        };
+        checks.blame(at, format!("`{at}` {fault}"), help);
+    }
+    let sane = Duration::from_secs(10)..=Duration::from_secs(3600);
+    if !sane.contains(&config.ttl) {
+        checks.blame(
+            "identity.assertion.ttl",
+            "`identity.assertion.ttl` is not between \"10s\" and \"1h\"",
+            "an assertion that is stolen is good for as long; clocks must differ by less",
+        );
     }
 }

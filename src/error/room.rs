@@ -59,6 +59,7 @@ impl From<&proxy::Error> for Problem {
             Error::Denied(denial) => (*denial).into(),
             Error::Body(fault) => (*fault).into(),
             Error::BodyUnderway(fault) => Self::from(*fault).forwarded(),
+            Error::Unsigned(unsigned) => Self::new(Code::Internal, unsigned.to_string()),
             Error::Session(error) => error.into(),
             Error::Upstream(error) => error.into(),
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use crate::auth::Carrier;
+use crate::auth::assertion::Signer;
 use crate::config::Config;
 use crate::deadline::Wheel;
 use crate::endpoint::Endpoints;
@@ -19,7 +20,7 @@ use crate::proxy::client_address::Trust;
 use crate::proxy::headers::Rules;
 use crate::proxy::retry::Budget;
 use crate::proxy::route::Table;
-use crate::proxy::{Bearing, Proxy};
+use crate::proxy::{Assertions, Bearing, Proxy};
 use crate::session::Sessions;
 use crate::telemetry::access_log;
 use crate::upstream::{Patience, ServerId, Servers, Upstreams};
@@ -43,6 +44,7 @@ pub(super) struct Plan {
     table: Arc<Table>,
     leads: Arc<[Option<ServerId>]>,
     rules: Arc<Rules>,
+    signer: Option<Arc<Signer>>,
     carrier: Carrier,
     trust: Trust,
     control: Handle,
@@ -85,12 +87,14 @@ impl Plan {
         let carrier = Carrier::new(config.session.header.clone(), config.session.cookie_name());
         let rules = Rules::new(&config.identity, &config.limits.header_names, &carrier);
         let apps = config.app.iter().map(|app| app.appid.clone()).collect();
+        let signer = Signer::new(&config.identity.assertion).map_err(Error::Assertion)?;
         let endpoints = Endpoints::new(
             &config.endpoints,
             apps,
             sessions.clone(),
             wechat,
             carrier.clone(),
+            signer.as_ref().map(Signer::jwks),
         );
         Ok(Self {
             limits: config.limits.clone(),
@@ -102,6 +106,7 @@ impl Plan {
             table: Arc::new(table),
             leads,
             rules: Arc::new(rules),
+            signer: signer.map(Arc::new),
             carrier,
             trust: Trust::new(&config.proxies),
             control: control.clone(),
@@ -124,6 +129,7 @@ impl Plan {
             table: Arc::clone(&self.table),
             servers: Arc::clone(&self.leads),
             rules: Arc::clone(&self.rules),
+            assertions: self.signer.clone().map(Assertions::new),
             carrier: self.carrier.clone(),
             sessions: self.sessions.clone(),
             near: self.sessions.near(),

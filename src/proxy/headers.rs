@@ -6,6 +6,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use crate::auth::assertion;
 use crate::auth::{Carrier, Permit, Phone, UnionId, credential};
 use crate::proxy::trace;
 use crate::setting;
@@ -34,8 +35,9 @@ setting::section! {
         phone: Option<HeaderName> = Some(HeaderName::from_static("x-wx-phone")),
         /// The country code in digits.
         phone_country: Option<HeaderName> = Some(HeaderName::from_static("x-wx-phone-country")),
+        /// All of it, signed.
+        assertion: assertion::Config = assertion::Config::default(),
     }
-    later { "assertion": "signed assertions" }
 }
 
 impl Names {
@@ -46,9 +48,15 @@ impl Names {
 
     /// The header of `field`, if it has one.
     pub fn of(&self, field: Field) -> Option<&HeaderName> {
-        let all = self.all().into_iter();
-        let mut found = all.filter(|(key, _)| *key == field.key());
-        found.find_map(|(_, name)| name)
+        match field {
+            Field::OpenId => self.openid.as_ref(),
+            Field::AppId => self.appid.as_ref(),
+            Field::UnionId => self.unionid.as_ref(),
+            Field::Source => self.source.as_ref(),
+            Field::Phone => self.phone.as_ref(),
+            Field::PhoneCountry => self.phone_country.as_ref(),
+            Field::Assertion => Some(&self.assertion.header),
+        }
     }
 
     /// The key in `[identity]` of the header that services read as `name`.
@@ -60,7 +68,7 @@ impl Names {
     }
 
     /// Each by its key in `[identity]`.
-    pub fn all(&self) -> [(&'static str, Option<&HeaderName>); 6] {
+    pub fn all(&self) -> [(&'static str, Option<&HeaderName>); 7] {
         [
             ("openid", self.openid.as_ref()),
             ("appid", self.appid.as_ref()),
@@ -68,6 +76,7 @@ impl Names {
             ("source", self.source.as_ref()),
             ("phone", self.phone.as_ref()),
             ("phone_country", self.phone_country.as_ref()),
+            ("assertion.header", Some(&self.assertion.header)),
         ]
     }
 }
@@ -108,6 +117,8 @@ pub struct Forwarded {
 pub struct Rules {
     names: Names,
     reserved: name::Reserved,
+    /// Whether upstreams get assertions.
+    asserts: bool,
     /// Odd names to let through (R2); none of them looks like a reserved one.
     odd: Vec<HeaderName>,
     carrier: Carrier,
@@ -132,6 +143,7 @@ impl Rules {
         Self {
             names: names.clone(),
             odd: odd.cloned().collect(),
+            asserts: !names.assertion.keys.is_empty(),
             reserved,
             carrier: carrier.clone(),
         }
@@ -178,12 +190,13 @@ impl Rules {
     }
 
     /// Writes who calls and how the request came. Each identity header is set or removed (R4).
-    /// Of the identity only `fields` are set.
+    /// Of the identity only `fields` are set; `assertion` is the one for this upstream, if it gets one.
     pub fn inject(
         &self,
         headers: &mut HeaderMap,
         permit: &Permit,
         fields: Fields,
+        assertion: Option<HeaderValue>,
         forwarded: Forwarded,
     ) {
         headers.reserve(16);
@@ -211,6 +224,12 @@ impl Rules {
         put(&names.phone, number.map(Phone::pure_header));
         let country = fields.pick(Field::PhoneCountry, phone);
         put(&names.phone_country, country.map(Phone::country_header));
+        match assertion {
+            Some(assertion) => drop(headers.insert(&names.assertion.header, assertion)),
+            // Without any assertions it was removed with all other names of identity.
+            None if self.asserts => drop(headers.remove(&names.assertion.header)),
+            None => {}
+        }
         headers.insert(&X_FORWARDED_FOR, forwarded.chain);
         headers.insert(&X_REAL_IP, forwarded.client);
         headers.insert(&X_FORWARDED_PROTO, forwarded.proto);

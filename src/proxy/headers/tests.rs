@@ -231,7 +231,7 @@ fn a_caller_with_a_phone_is_named_in_full() {
     let mut headers = map(&[("accept", "a")]);
     let mut way = forwarded();
     way.prefix = Some(HeaderValue::from_static("/api"));
-    rules().inject(&mut headers, &permit(true), Fields::default(), way);
+    rules().inject(&mut headers, &permit(true), Fields::default(), None, way);
     let trace = format!("00-{}-{}-01", "ab".repeat(16), "ab".repeat(8));
     let expected = [
         ("accept", "a"),
@@ -264,7 +264,7 @@ fn what_is_not_known_is_removed_even_without_the_first_step() {
     ];
     for permit in [nobody(), permit(false)] {
         let mut headers = map(&forged);
-        rules().inject(&mut headers, &permit, Fields::default(), forwarded());
+        rules().inject(&mut headers, &permit, Fields::default(), None, forwarded());
         for (name, value) in lines(&headers) {
             assert!(value != "f" && value != "wx_devtools", "{name}");
         }
@@ -277,7 +277,7 @@ fn what_is_not_known_is_removed_even_without_the_first_step() {
 fn an_upstream_gets_the_fields_of_its_route_and_no_other() {
     let mut headers = map(&[("x-wx-phone", "f"), ("x-wx-unionid", "f")]);
     let fields = Fields::of(&[Field::OpenId, Field::PhoneCountry]);
-    rules().inject(&mut headers, &permit(true), fields, forwarded());
+    rules().inject(&mut headers, &permit(true), fields, None, forwarded());
     let lines = lines(&headers).into_iter();
     let identity: Vec<_> = lines
         .filter(|(name, _)| name.starts_with("x-wx-"))
@@ -305,7 +305,13 @@ fn an_identity_header_that_is_left_out_is_neither_written_nor_let_through() {
     ]);
     assert_eq!(rules.request(&mut headers), Ok(Removed { forged: true }));
     assert!(headers.is_empty());
-    rules.inject(&mut headers, &permit(true), Fields::default(), forwarded());
+    rules.inject(
+        &mut headers,
+        &permit(true),
+        Fields::default(),
+        None,
+        forwarded(),
+    );
     assert_eq!(headers["x_user"], "oTRUE");
     assert!(!headers.contains_key("x-wx-phone") && !headers.contains_key("x-wx-openid"));
 }

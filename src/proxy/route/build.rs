@@ -99,6 +99,7 @@ fn route(index: usize, config: &Config, body: Size, mistakes: &mut Mistakes<'_>)
             deny: config.deny,
             apps: config.apps.clone(),
         },
+        audience: to.as_ref().map(|to| to.audience().into()),
         to,
         body: config.body.unwrap_or(body),
         response: config.response,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Method};
@@ -23,6 +24,8 @@ pub struct Route {
     pub policy: Policy,
     /// Where requests go; absent only where `policy.deny`.
     pub to: Option<Target>,
+    /// Whom assertions are for: the upstream.
+    pub audience: Option<Arc<str>>,
     /// The largest request body.
     pub body: Size,
     /// From a request to the head of the answer, where that is not as everywhere.

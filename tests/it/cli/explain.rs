@@ -3,6 +3,11 @@
 use super::{APP_SECRET, File, wxgate};
 use crate::harness::Bed;
 
+const KEY: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/fixtures/assertion/p256.pem"
+);
+
 const ROUTES: &str = r#"[[app]]
 appid = "wx0123456789abcdef"
 secret = { env = "WX_SECRET" }
@@ -99,6 +104,12 @@ cors      pages of https://page.example http://localhost:5173 may ask; preflight
 not       route[1] (g.toml:12): its path is /nobody
 ";
     assert_eq!(explained(&file, "GET", "/x"), expected);
+    let signed = "[identity.assertion]\nkeys = [{ file = \"KEY\" }]\n".replace("KEY", KEY);
+    let file = File::of("signs", &format!("{ROUTES}{signed}"));
+    let told = explained(&file, "GET", "http://a.example.com/api");
+    let line = "          X-WX-ASSERTION signed for http://127.0.0.1:4000\n";
+    assert!(told.contains(line), "{told}");
+    let file = File::of("adds", routes);
     let told = explained(&file, "GET", "/nobody");
     assert!(told.contains("identity  nobody is named, whoever calls\n"));
 }

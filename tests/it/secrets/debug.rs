@@ -137,7 +137,7 @@ async fn what_a_request_carries_is_not_shown() {
     discreet(&client);
     let apps = vec![person().appid];
     let settings = endpoint::Config::default();
-    let endpoints = Endpoints::new(&settings, apps, sessions, client, carrier);
+    let endpoints = Endpoints::new(&settings, apps, sessions, client, carrier, None);
     let endpoint = endpoint::route("/wxgate", &Method::POST, "/wxgate/userinfo").unwrap();
     let mut request = Request::new(());
     *request.headers_mut() = headers;

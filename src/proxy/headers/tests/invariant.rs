@@ -66,10 +66,10 @@ proptest! {
         }
         rules.request(&mut headers).unwrap();
         let permit = if known { permit(true) } else { nobody() };
-        rules.inject(&mut headers, &permit, Fields::default(), forwarded());
+        rules.inject(&mut headers, &permit, Fields::default(), None, forwarded());
 
         let mut written = HeaderMap::new();
-        rules.inject(&mut written, &permit, Fields::default(), forwarded());
+        rules.inject(&mut written, &permit, Fields::default(), None, forwarded());
         for name in headers.keys() {
             let folded: String = name.as_str().chars()
                 .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
