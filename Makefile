@@ -22,7 +22,7 @@ DENY_BIN := $(TOOLS)/cargo-deny-$(DENY)/bin/cargo-deny
 PROFILE := dist
 
 .DEFAULT_GOAL := help
-.PHONY: help test packages tools fmt lint docs unit deny audit demo proof-sessions proof-crowd bench image image-root clean
+.PHONY: help test packages tools fmt lint docs unit deny audit demo proof-sessions proof-crowd proof-snapshot bench image image-root clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -37,6 +37,7 @@ packages:
 	command -v php >/dev/null || missing="$$missing php-cli"; \
 	command -v javac >/dev/null || missing="$$missing default-jdk-headless"; \
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
 	[ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$$missing ca-certificates"; \
 	[ -z "$$missing" ] && exit 0; \
 	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
@@ -50,9 +51,9 @@ $(DENY_BIN):
 	  --root $(TOOLS)/cargo-deny-$(DENY) --target-dir $(TOOLS)/build cargo-deny
 	rm -rf $(TOOLS)/build
 
-$(TOOLS)/python/done: tests/upstreams/flask/requirements.txt
+$(TOOLS)/python/done: tests/upstreams/flask/requirements.txt tests/deploy/requirements.txt
 	python3 -m venv --clear $(TOOLS)/python
-	$(TOOLS)/python/bin/pip install --quiet --requirement $<
+	$(TOOLS)/python/bin/pip install --quiet $(addprefix --requirement ,$^)
 	touch $@
 
 $(TOOLS)/node/done: tests/upstreams/express/package-lock.json
@@ -100,6 +101,9 @@ proof-sessions: ## what a signed-in user costs: at most 512 bytes, among a milli
 
 proof-crowd: ## what thousands of idle and of stalled peers cost, and that nobody waits for them
 	CROWD=8000 cargo test --locked --release --test it crowd -- --nocapture --test-threads 1
+
+proof-snapshot: ## a planned restart under 10,000 signed-in users logs nobody out
+	USERS=10000 cargo test --locked --release --test it operation::snapshot -- --nocapture
 
 bench: ## CPU per request beside nginx
 	cargo build --locked --profile dist

@@ -4,21 +4,26 @@
 
 mod apps;
 mod bounds;
+mod changes;
 mod check;
 mod diagnostic;
 mod layers;
 mod mask;
 mod names;
+mod rates;
 mod route;
 mod source;
 mod syntax;
 mod variables;
 
+pub use changes::Change;
 pub use diagnostic::Report;
 pub use source::Sources;
 
+use std::path::PathBuf;
+
 use crate::setting::{self, ListenAddress, Reader, Setting as _, Value};
-use crate::{admin, endpoint, listener, proxy, session, telemetry, wechat};
+use crate::{admin, endpoint, listener, proxy, rate, session, telemetry, wechat};
 
 setting::section! {
     /// All of `gateway.toml`.
@@ -27,6 +32,8 @@ setting::section! {
         listen: Vec<ListenAddress> = vec![ListenAddress::Tcp(([0, 0, 0, 0], 8080).into())],
         /// Threads that carry traffic; 0: one per core that the cgroup allows.
         workers: u32 = 0,
+        /// Clients may speak HTTP/2 without TLS, by prior knowledge.
+        h2c: bool = false,
         /// `[limits]`
         limits: listener::Limits = listener::Limits::default(),
         /// `[timeouts]`
@@ -45,20 +52,35 @@ setting::section! {
         identity: proxy::headers::Names = proxy::headers::Names::default(),
         /// `[[route]]`
         route: Vec<proxy::route::Config> = Vec::new(),
+        /// `[rate]`
+        rate: rate::Config = rate::Config::default(),
         /// `[admin]`
         admin: admin::Config = admin::Config::default(),
         /// `[log]`
         log: telemetry::Config = telemetry::Config::default(),
     }
     later {
-        "accept": "listeners shared by the workers", "tls": "TLS", "upstream": "groups of upstream servers", "rate": "rate limits",
+        "accept": "listeners shared by the workers", "tls": "TLS", "upstream": "groups of upstream servers",
     }
+}
+
+/// A config and what it was made of.
+struct Loaded {
+    config: Config,
+    tree: Value,
+    files: Vec<PathBuf>,
 }
 
 impl Config {
     /// Reads a config from all its sources, or says all that is wrong with it.
     pub fn load(sources: &Sources) -> Result<Self, Report> {
-        Self::load_tree(sources).map(|(config, _)| config)
+        Self::load_tree(sources).map(|loaded| loaded.config)
+    }
+
+    /// The same, and the files that it was read from: its own, and those that hold secrets.
+    pub fn load_with_files(sources: &Sources) -> Result<(Self, Vec<PathBuf>), Report> {
+        let loaded = Self::load_tree(sources)?;
+        Ok((loaded.config, loaded.files))
     }
 
     /// Reads the text of a file that stands alone: no variables, no flags.
@@ -68,7 +90,7 @@ impl Config {
 
     /// The same, and for each route where it stands: `gateway.toml:12`.
     pub fn load_with_places(sources: &Sources) -> Result<(Self, Vec<String>), Report> {
-        let (config, tree) = Self::load_tree(sources)?;
+        let Loaded { config, tree, .. } = Self::load_tree(sources)?;
         let text = sources.read()?;
         let place = |route: usize| {
             let value = tree.descendant(&format!("route[{route}]"))?;
@@ -80,7 +102,7 @@ impl Config {
 
     /// The config of `sources` as a file that says everything, and where each value came from.
     pub fn print(sources: &Sources) -> Result<String, Report> {
-        let (config, tree) = Self::load_tree(sources)?;
+        let Loaded { config, tree, .. } = Self::load_tree(sources)?;
         let text = sources.read()?;
         let remark = |path: &str| {
             let place = &tree.descendant(path)?.place;
@@ -89,12 +111,17 @@ impl Config {
         Ok(setting::Setting::print(&config).file(&remark))
     }
 
+    /// All that `other` says otherwise, key by key.
+    pub fn changes(&self, other: &Self) -> Vec<Change> {
+        changes::between(&self.printed(), &other.printed())
+    }
+
     /// What is allowed, and should be known at every start.
     pub fn warnings(&self) -> Vec<String> {
         apps::warnings(&self.wechat)
     }
 
-    fn load_tree(sources: &Sources) -> Result<(Self, Value), Report> {
+    fn load_tree(sources: &Sources) -> Result<Loaded, Report> {
         let text = sources.read()?;
         let shape = Self::shape();
         let (tree, mut reader) = source::tree(sources, &text, &Self::default().printed(), &shape)?;
@@ -103,9 +130,15 @@ impl Config {
             return Err(sources.report(&text, reader.into_faults()));
         };
         config.check(&tree, &mut reader);
+        let mut files = vec![sources.path()];
+        files.append(&mut reader.files);
         let faults = reader.into_faults();
         if faults.is_empty() {
-            return Ok((config, tree));
+            return Ok(Loaded {
+                config,
+                tree,
+                files,
+            });
         }
         Err(sources.report(&text, faults))
     }
@@ -120,6 +153,7 @@ impl Config {
         bounds::listeners(&mut checks, self.workers, &self.limits, &self.timeouts);
         bounds::endpoints(&mut checks, &mut self.endpoints);
         bounds::session(&mut checks, &self.session);
+        rates::check(&mut checks, &mut self.rate, &self.route);
         apps::wechat(&mut checks, &self.wechat);
         apps::apps(&mut checks, &self.app);
         names::check(&mut checks, &self.identity, &self.session, &self.limits);

@@ -16,12 +16,15 @@ mod session;
 mod userinfo;
 
 use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
 
 use crate::auth::{AppId, Carrier, UnixSeconds};
+use crate::rate::Limits;
 use crate::session::Sessions;
 use crate::{setting, wechat};
 use health::Health;
@@ -86,6 +89,7 @@ pub struct Endpoints {
     desk: Desk,
     health: Health,
     keys: Keys,
+    limits: Arc<Limits>,
 }
 
 impl Endpoints {
@@ -97,6 +101,7 @@ impl Endpoints {
         wechat: wechat::Client,
         carrier: Carrier,
         keys: Option<serde_json::Value>,
+        limits: Arc<Limits>,
     ) -> Self {
         let exposed = Exposed {
             openid: config.expose.contains(&Expose::OpenId),
@@ -122,15 +127,18 @@ impl Endpoints {
                 sessions: sessions.clone(),
                 wechat: wechat.clone(),
                 flights: phone::flights(),
+                limits: Arc::clone(&limits),
             },
             profiles: Profiles {
                 exposed,
                 sessions: sessions.clone(),
+                limits: Arc::clone(&limits),
             },
             decrypt: Decrypt {
                 exposed,
                 phones: encrypted,
                 sessions: sessions.clone(),
+                limits: Arc::clone(&limits),
             },
             desk: Desk {
                 cookie,
@@ -140,7 +148,31 @@ impl Endpoints {
             },
             health: Health::default(),
             keys: Keys(keys),
+            limits,
         }
+    }
+
+    /// These endpoints with what those of `before` have under way and remember: a client that lost the
+    /// answer to a code that was used up can still ask again.
+    #[must_use]
+    pub fn inheriting(mut self, before: &Self) -> Self {
+        self.phones.flights = before.phones.flights.clone();
+        self.desk.checks = before.desk.checks.clone();
+        self
+    }
+
+    /// Counts a call of `endpoint` from `address`, where its rate goes by that. To be asked before its body
+    /// is read.
+    pub fn admit(&self, endpoint: Endpoint, address: IpAddr) -> Result<(), Error> {
+        let limiter = match endpoint {
+            Endpoint::Login => &self.limits.login,
+            Endpoint::Phone => &self.limits.phone,
+            Endpoint::UserInfo | Endpoint::Decrypt => &self.limits.decrypt,
+            Endpoint::Session | Endpoint::Logout | Endpoint::Health | Endpoint::Jwks => {
+                return Ok(());
+            }
+        };
+        Ok(limiter.count_address(address)?)
     }
 
     /// A call of `endpoint` with the head `parts` and the whole `body`. `host` is the request's own, with its

@@ -8,34 +8,32 @@ mod guard;
 mod lots;
 mod own;
 mod page;
+pub mod reload;
 mod site;
 pub mod way;
 
+use std::cell::RefCell;
+use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::mpsc;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 use crate::auth::{assertion, crypto};
 use crate::config::Config;
-use crate::endpoint::Endpoints;
 use crate::gateway::capacity::{most_connections, workers};
 use crate::gateway::clock::now;
 use crate::gateway::dispatch::Client;
-use crate::gateway::site::Plan;
-use crate::listener::{self, Load};
+use crate::gateway::reload::{Issue, Plans, Post, Reloaded};
+use crate::listener::{self, Handed, Load, Settings};
 use crate::proxy::route;
 use crate::session::Sessions;
 use crate::telemetry::access_log::AccessLog;
 use crate::{admin, session, wechat};
-
-/// How long a start waits for the names of upstreams. What is not known by then is looked up later.
-const FIRST_LOOKUP: Duration = Duration::from_secs(2);
 
 /// How often expired sessions are looked for; each step is small.
 const SWEEP: Duration = Duration::from_millis(200);
@@ -49,6 +47,9 @@ pub enum Error {
     /// Sessions cannot be kept.
     #[error("sessions: {0}")]
     Session(#[from] session::Error),
+    /// There is no place for `session.snapshot`.
+    #[error("session.snapshot: {0}")]
+    Snapshot(#[from] session::snapshot::Error),
     /// The client of `WeChat`'s API cannot be built.
     #[error("wechat: {0}")]
     Wechat(#[from] wechat::Error),
@@ -71,10 +72,10 @@ pub struct Gateway {
     admin: Option<SocketAddr>,
     ready: watch::Sender<bool>,
     drain: watch::Sender<bool>,
-    patience: Duration,
-    workers: Vec<JoinHandle<()>>,
+    plans: Plans,
+    /// Nothing ever comes; it ends with the last worker.
+    ended: Mutex<mpsc::Receiver<Infallible>>,
     control: Option<Runtime>,
-    endpoints: Arc<Endpoints>,
     /// Dropped last: what still waits is written then.
     _log: Option<AccessLog>,
 }
@@ -82,6 +83,11 @@ pub struct Gateway {
 impl Gateway {
     /// Starts all that `config` asks for. When this returns, connections are taken.
     pub fn start(config: &Config) -> Result<Self, Error> {
+        Self::start_with(config, Handed::default())
+    }
+
+    /// The same with sockets that `listen` may name as `fd:NAME`.
+    pub fn start_with(config: &Config, mut handed: Handed) -> Result<Self, Error> {
         let control = Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("wxgate-control")
@@ -90,9 +96,16 @@ impl Gateway {
         let inside = control.enter();
         let log = start_log(config)?;
         let entry = log.as_ref().map(AccessLog::entry);
-        let plan = Arc::new(Plan::new(config, control.handle(), entry)?);
-        first_look_up(&plan, &control);
-        let bound = listener::bind(&config.listen, workers(config))?;
+        let plans = Plans::start(config, control.handle(), entry)?;
+        let bound = listener::bind(&config.listen, workers(config), &mut handed)?;
+        if !handed.names().is_empty() {
+            let names = handed.names().join(", ");
+            tracing::warn!(
+                names,
+                "sockets were handed over that `listen` does not name"
+            );
+        }
+        drop(handed);
         let (drain, draining) = watch::channel(false);
         let (ready, readiness) = watch::channel(true);
         let admin = admin::start(
@@ -101,40 +114,35 @@ impl Gateway {
             config.warnings(),
             control.handle(),
         )?;
-        let sessions = plan.sessions.clone();
-        control.spawn(sweep(sessions.clone()));
-        let servers = Arc::clone(&plan.servers);
-        control.spawn(async move { servers.keep_looking_up().await });
-        let load = Arc::new(Load::new(most_connections(config)));
-        let workers = bound
-            .sockets
-            .into_iter()
-            .enumerate()
-            .map(|(number, sockets)| {
-                let (plan, load, draining) =
-                    (Arc::clone(&plan), Arc::clone(&load), draining.clone());
-                let ready = ready.clone();
-                std::thread::Builder::new()
-                    .name(format!("wxgate-worker-{number}"))
-                    .spawn(move || {
-                        if let Err(error) = work(sockets, &plan, &load, draining) {
-                            // Its share of the traffic is served by nobody: send it elsewhere.
-                            ready.send_replace(false);
-                            tracing::error!(%error, "a worker ended");
-                        }
-                    })
-            })
-            .collect::<io::Result<Vec<_>>>()?;
+        // After all that can fail: a snapshot is good for one start.
+        plans.take_snapshot();
+        control.spawn(sweep(plans.sessions()));
+        let load = Arc::new(load(config, &plans));
+        let (alive, ended) = mpsc::channel();
+        for (number, sockets) in bound.sockets.into_iter().enumerate() {
+            let (load, draining, ready) = (Arc::clone(&load), draining.clone(), ready.clone());
+            let (issues, settings) = (plans.issues(), plans.settings());
+            let alive = alive.clone();
+            std::thread::Builder::new()
+                .name(format!("wxgate-worker-{number}"))
+                .spawn(move || {
+                    let _alive = alive;
+                    if let Err(error) = work(sockets, issues, settings, &load, draining) {
+                        // Its share of the traffic is served by nobody: send it elsewhere.
+                        ready.send_replace(false);
+                        tracing::error!(%error, "a worker ended");
+                    }
+                })?;
+        }
         drop(inside);
         Ok(Self {
             addresses: bound.addresses,
             admin,
             ready,
             drain,
-            patience: config.timeouts.drain,
-            workers,
+            plans,
+            ended: Mutex::new(ended),
             control: Some(control),
-            endpoints: Arc::clone(&plan.endpoints),
             _log: log,
         })
     }
@@ -149,19 +157,29 @@ impl Gateway {
         self.admin
     }
 
+    /// Puts `config` into force, whole or not at all: on an error all is as before. What is under way
+    /// ends by the config that it began with; sessions and upstream connections stay. What can only be
+    /// set at a start is left as it is, and named.
+    ///
+    /// When this returns, new requests are served by it. It may wait some seconds for the names of new
+    /// upstreams.
+    pub fn reload(&mut self, config: &Config) -> Result<Reloaded, Error> {
+        self.plans.reload(config)
+    }
+
     /// Stops taking connections, ends idle ones, and waits for what is under way: at most
-    /// `timeouts.drain`. Whether all of it ended by itself.
+    /// `timeouts.drain`. Then writes the snapshot of sessions that the config asks for. Whether all of it
+    /// ended by itself.
     pub fn drain(mut self) -> bool {
         self.ready.send_replace(false);
-        self.endpoints.leave();
+        self.plans.leave();
         self.drain.send_replace(true);
-        let deadline = Instant::now() + self.patience;
-        let mut left = std::mem::take(&mut self.workers);
-        while !left.is_empty() && Instant::now() < deadline {
-            left.retain(|worker| !worker.is_finished());
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        left.is_empty()
+        let ended = self.ended.get_mut();
+        let ended = ended.unwrap_or_else(PoisonError::into_inner);
+        let patience = self.plans.patience();
+        let all = ended.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Disconnected);
+        self.plans.write_snapshot();
+        all
     }
 }
 
@@ -174,32 +192,33 @@ impl Drop for Gateway {
     }
 }
 
+/// How many connections there may be: behind a proxy that we trust there are many clients.
+fn load(config: &Config, plans: &Plans) -> Load {
+    let trust = plans.trust();
+    let of_one = usize::try_from(config.limits.per_address).unwrap_or(usize::MAX);
+    let is_proxy = move |address| trust.load().covers(address);
+    Load::new(most_connections(config)).per_address(of_one, is_proxy)
+}
+
 fn work(
-    sockets: Vec<std::net::TcpListener>,
-    plan: &Arc<Plan>,
+    sockets: Vec<TcpListener>,
+    plans: watch::Receiver<Issue>,
+    settings: watch::Receiver<Arc<Settings>>,
     load: &Arc<Load>,
     draining: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    listener::run(
-        sockets,
-        &plan.limits,
-        &plan.timeouts,
-        load,
-        draining,
-        |wheel| {
-            let site = plan.site(wheel);
-            move |peer| {
-                let (site, client) = (
-                    site.clone(),
-                    std::rc::Rc::new(Client::new(peer, &site.proxy.trust)),
-                );
-                move |arrival| {
-                    let (site, client) = (site.clone(), client.clone());
-                    async move { site.answer(arrival, &client).await }
-                }
+    listener::run(sockets, settings, load, draining, |wheel| {
+        let post = Post::new(plans, wheel);
+        move |peer| {
+            let post = Rc::clone(&post);
+            let client = RefCell::new(Rc::new(Client::new(peer, &post.site())));
+            move |arrival| {
+                let site = post.site();
+                let client = Client::by(&client, &site);
+                async move { site.answer(arrival, &client).await }
             }
-        },
-    )
+        }
+    })
 }
 
 /// The access log. Who a user is in it depends on `session.secret`, so that a restart changes no name.
@@ -211,17 +230,6 @@ fn start_log(config: &Config) -> Result<Option<AccessLog>, Error> {
         getrandom::fill(&mut key).map_err(|_| session::Error::Random)?;
     }
     Ok(AccessLog::start(&config.log, &key)?)
-}
-
-fn first_look_up(plan: &Plan, control: &Runtime) {
-    let (done, wait) = mpsc::channel();
-    let servers = Arc::clone(&plan.servers);
-    control.spawn(async move {
-        servers.look_up().await;
-        // Nobody waits any more where this came too late.
-        let _ = done.send(());
-    });
-    let _ = wait.recv_timeout(FIRST_LOOKUP);
 }
 
 async fn sweep(sessions: Sessions) {

@@ -11,6 +11,7 @@ pub mod gateway;
 pub mod listener;
 pub mod mock;
 pub mod proxy;
+pub mod rate;
 pub mod session;
 pub mod setting;
 pub mod telemetry;

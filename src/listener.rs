@@ -6,9 +6,12 @@
 mod closing;
 mod connection;
 mod framing;
+mod handed;
+mod load;
 mod parking;
 mod worker;
 
+use std::fmt::Display;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -17,7 +20,9 @@ use http::{HeaderName, Request};
 use socket2::{Domain, Protocol, Socket, Type};
 
 pub use self::connection::RequestBody;
-pub use self::worker::{Load, run};
+pub use self::handed::Handed;
+pub use self::load::Load;
+pub use self::worker::run;
 use crate::setting::{self, ListenAddress, Size};
 
 /// Connections that the kernel holds for us before we accept them.
@@ -55,6 +60,8 @@ pub enum Refusal {
     RequestTimeout,
     /// There are `limits.connections` already.
     Overloaded,
+    /// There are `limits.per_address` of this address already.
+    Crowded,
 }
 
 impl Refusal {
@@ -77,19 +84,31 @@ pub struct Bound {
     pub sockets: Vec<Vec<TcpListener>>,
 }
 
-/// Binds each address once for each of `workers`.
+/// Binds each address once for each of `workers`. A socket that was handed over is one, and all share it.
 ///
 /// # Errors
 ///
 /// An address that is taken, even by a socket that would share it, is an error: half of the traffic
 /// would be somebody else's.
-pub fn bind(addresses: &[ListenAddress], workers: usize) -> io::Result<Bound> {
+pub fn bind(addresses: &[ListenAddress], workers: usize, handed: &mut Handed) -> io::Result<Bound> {
     let mut bound = Bound {
         addresses: Vec::new(),
         sockets: (0..workers).map(|_| Vec::new()).collect(),
     };
-    for ListenAddress::Tcp(address) in addresses {
-        let mut address = *address;
+    for address in addresses {
+        let mut address = match address {
+            ListenAddress::Tcp(address) => *address,
+            ListenAddress::Handed(name) => {
+                let named = |error| named(&error, format!("fd:{name}"));
+                for listener in handed.take(name).map_err(named)? {
+                    bound.addresses.push(listener.local_addr()?);
+                    for sockets in &mut bound.sockets {
+                        sockets.push(listener.try_clone()?);
+                    }
+                }
+                continue;
+            }
+        };
         if address.port() != 0 && workers > 1 {
             socket(address, false).map_err(|error| named(&error, address))?;
         }
@@ -120,8 +139,19 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn named(error: &io::Error, address: SocketAddr) -> io::Error {
+fn named(error: &io::Error, address: impl Display) -> io::Error {
     io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+}
+
+/// What a connection is served by.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[timeouts]`
+    pub timeouts: Timeouts,
+    /// Whether a client may speak HTTP/2 without TLS, if it knows beforehand that it can.
+    pub h2c: bool,
 }
 
 setting::section! {
@@ -137,10 +167,13 @@ setting::section! {
         uri: Size = Size(8 << 10),
         /// Connections at once; 0: 45 % of the hard limit on open files.
         connections: u32 = 0,
+        /// Streams at once on a connection of HTTP/2.
+        h2_streams: u32 = 100,
+        /// Connections at once of one address, IPv6 by /64; 0: as many as there may be at all.
+        per_address: u32 = 0,
         /// Header names with other bytes than letters, digits and `-` to let through (R2).
         header_names: Vec<HeaderName> = Vec::new(),
     }
-    later { "per_address": "a limit on connections per address", "h2_streams": "HTTP/2" }
 }
 
 setting::section! {

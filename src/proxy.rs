@@ -38,6 +38,7 @@ use crate::proxy::client_address::Trust;
 use crate::proxy::headers::{Field, Forwarded, Rules};
 use crate::proxy::retry::Budget;
 use crate::proxy::route::{Miss, Route, Table};
+use crate::rate::{Exceeded, Limits};
 use crate::session::{self, Near, Session, Sessions};
 use crate::upstream::{self, ServerId, Upstreams};
 
@@ -74,6 +75,9 @@ pub enum Error {
     /// The route's policy was not met.
     #[error("denied: {0:?}")]
     Denied(Denial),
+    /// The route is asked too often.
+    #[error(transparent)]
+    TooOften(#[from] Exceeded),
     /// The request's body is not taken; nothing was forwarded.
     #[error(transparent)]
     Body(#[from] Fault),
@@ -132,6 +136,8 @@ pub struct Proxy {
     pub trust: Trust,
     /// Deadlines.
     pub bearing: Bearing,
+    /// How often routes may be asked.
+    pub limits: Arc<Limits>,
     /// How often requests may be repeated.
     pub budget: Budget,
     /// This worker's deadlines.
@@ -147,10 +153,16 @@ impl Proxy {
         trail: &mut Trail,
     ) -> Result<Response<Returning>, Error> {
         let route = self.route(request.method(), context, trail)?;
+        if route.rate.is_some() {
+            self.count_address(request.headers(), route, context)?;
+        }
         let caller = self
             .authenticate(request.headers(), route, context, trail)
             .await?;
         let permit = self.authorize(caller, route)?;
+        if route.rate.is_some() {
+            self.count_user(&permit, request.headers(), route, context)?;
+        }
         let request = self.inject(request, route, &permit, context, trail)?;
         let answer = self.forward(request, route, permit, trail).await?;
         Ok(self.respond(answer, route))
@@ -166,6 +178,37 @@ impl Proxy {
         let route = self.table.find(context.host.name(), context.path, method)?;
         trail.route = Some(route.index);
         Ok(route)
+    }
+
+    /// Counts the request, where the route's rate goes by address: before anything is looked up, so
+    /// that a guess at a token counts too.
+    fn count_address(
+        &self,
+        headers: &HeaderMap,
+        route: &Route,
+        context: &Context<'_>,
+    ) -> Result<(), Exceeded> {
+        match self.limits.routes.get(route.index) {
+            Some(Some(limiter)) => limiter.count_address(self.trust.address(context.peer, headers)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts the request, where the route's rate goes by user.
+    fn count_user(
+        &self,
+        permit: &Permit,
+        headers: &HeaderMap,
+        route: &Route,
+        context: &Context<'_>,
+    ) -> Result<(), Exceeded> {
+        match (self.limits.routes.get(route.index), permit.identity()) {
+            (Some(Some(limiter)), Some(identity)) => limiter.count_user(identity),
+            (Some(Some(limiter)), None) => {
+                limiter.count_stranger(self.trust.address(context.peer, headers))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Who calls, as far as the route wants to know.

@@ -6,12 +6,15 @@
 pub mod memory;
 pub mod near;
 pub mod packed;
+pub mod snapshot;
 pub mod user;
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use zeroize::Zeroizing;
 
 use crate::auth::{
@@ -47,8 +50,10 @@ setting::section! {
         header: http::HeaderName = http::header::AUTHORIZATION,
         /// The cookie that carries the token; empty: none.
         cookie: String = String::new(),
+        /// The file that sessions are kept in over a planned restart; absent: they are not.
+        snapshot: Option<PathBuf> = None,
     }
-    later { "redis": "sessions in Redis", "snapshot": "a snapshot of sessions over a restart" }
+    later { "redis": "sessions in Redis" }
 }
 
 /// Where sessions are kept.
@@ -120,7 +125,7 @@ pub struct Sessions(Arc<Shared>);
 
 struct Shared {
     secret: Zeroizing<Vec<u8>>,
-    terms: Terms,
+    terms: ArcSwap<Terms>,
     memory: Memory,
     changes: Arc<Changes>,
 }
@@ -139,10 +144,15 @@ impl Sessions {
         let Store::Memory = config.store;
         Ok(Self(Arc::new(Shared {
             secret,
-            terms: config.terms(),
+            terms: ArcSwap::from_pointee(config.terms()),
             memory: Memory::new(config.capacity),
             changes: Changes::new(),
         })))
+    }
+
+    /// From now on sessions last as long as `config` says, also those that are open.
+    pub fn renew_terms(&self, config: &Config) {
+        self.0.terms.store(Arc::new(config.terms()));
     }
 
     /// A worker's own memory of the sessions that it saw last.
@@ -199,6 +209,7 @@ impl Sessions {
             key,
         } = sign_in;
         let shared = &*self.0;
+        let terms = shared.terms();
         let locator = Locator::of(&shared.secret, &appid, &openid);
         let token = Token::mint(locator, &*random()?);
         let digest = token.digest();
@@ -207,9 +218,9 @@ impl Sessions {
             .map(Token::digest);
         let ((found, identity), watch) = shared.change(locator, |user| {
             let mut user = user
-                .filter(|user| !user.is_over(&shared.terms, now))
+                .filter(|user| !user.is_over(&terms, now))
                 .unwrap_or_else(|| User::new(appid, openid, now));
-            let found = user.sign_in(unionid, key, digest, previous.as_ref(), &shared.terms, now);
+            let found = user.sign_in(unionid, key, digest, previous.as_ref(), &terms, now);
             let identity = user.identity().clone();
             (Some(user), (found, identity))
         })?;
@@ -241,10 +252,11 @@ impl Sessions {
         now: UnixSeconds,
     ) -> Result<Vec<SessionKey>, Error> {
         let shared = &*self.0;
+        let terms = shared.terms();
         Ok(shared
             .memory
             .read(&session.locator)
-            .filter(|user| !user.is_over(&shared.terms, now))
+            .filter(|user| !user.is_over(&terms, now))
             .map(|user| user.keys().cloned().collect())
             .unwrap_or_default())
     }
@@ -265,9 +277,30 @@ impl Sessions {
         })
     }
 
+    /// Writes all that is remembered to the file at `path`, sealed under `session.secret`; how many users.
+    pub fn write_snapshot(&self, path: &Path, now: UnixSeconds) -> Result<u64, snapshot::Error> {
+        let shared = &*self.0;
+        let records = shared.memory.records(shared.terms(), now);
+        snapshot::write(path, &shared.secret, records)
+    }
+
+    /// Remembers what the file at `path` holds, and removes the file; how many users. `None`: there is no
+    /// file. After an error nothing is remembered. For a start, before the first request.
+    pub fn take_snapshot(&self, path: &Path) -> Result<Option<u64>, snapshot::Error> {
+        let shared = &*self.0;
+        let taken = snapshot::take(path, &shared.secret, |locator, packed| {
+            shared.memory.put(locator, packed);
+        });
+        if taken.is_err() {
+            shared.memory.clear();
+        }
+        shared.memory.settle();
+        taken
+    }
+
     /// Removes some of the records that are over: one step of a few milliseconds at most.
     pub fn sweep(&self, now: UnixSeconds) {
-        self.0.memory.sweep(self.0.terms, now);
+        self.0.memory.sweep(self.0.terms(), now);
     }
 }
 
@@ -278,12 +311,17 @@ impl fmt::Debug for Sessions {
 }
 
 impl Shared {
+    fn terms(&self) -> Terms {
+        **self.terms.load()
+    }
+
     fn read(&self, locator: Locator, digest: Digest, now: UnixSeconds) -> Option<Arc<Session>> {
         // Before the record: see `Changes`.
         let watch = self.changes.watch(&locator);
         let user = self.memory.read(&locator)?;
-        let mut found = user.find(&digest, &self.terms, now)?;
-        if now >= self.terms.stale(found.seen) {
+        let terms = self.terms();
+        let mut found = user.find(&digest, &terms, now)?;
+        if now >= terms.stale(found.seen) {
             found.seen = now;
             // Nobody needs to be told: this takes nothing away from anyone.
             self.memory.change(locator, |user| {
@@ -316,8 +354,9 @@ impl Shared {
         now: UnixSeconds,
         change: impl FnOnce(&mut User),
     ) -> Result<(), Error> {
+        let terms = self.terms();
         self.change(session.locator, |user| {
-            let mut user = user.filter(|user| !user.is_over(&self.terms, now));
+            let mut user = user.filter(|user| !user.is_over(&terms, now));
             if let Some(user) = &mut user {
                 change(user);
             }
@@ -341,7 +380,7 @@ impl Shared {
             locator,
             digest,
             ends: found.ends,
-            fresh: self.terms.stale(found.seen).min(believed),
+            fresh: self.terms().stale(found.seen).min(believed),
             watch,
         })
     }

@@ -128,15 +128,16 @@ impl Credential {
     }
 }
 
-/// What stands in a header's value without `Bearer` (any case; RFC 9110 §11.1) before it.
+/// What stands in a header's value without `Bearer` (any case; RFC 9110 §11.1) before it. A client that
+/// keeps its token with the scheme sends the scheme twice: that is ours as well, and not forwarded.
 pub fn bare(value: &[u8]) -> &[u8] {
-    let value = value.trim_ascii();
-    match value.split_at_checked(6) {
-        Some((scheme, rest @ [b' ' | b'\t', ..])) if scheme.eq_ignore_ascii_case(b"bearer") => {
-            rest.trim_ascii_start()
-        }
-        _ => value,
+    let mut value = value.trim_ascii();
+    while let Some((scheme, rest @ [b' ' | b'\t', ..])) = value.split_at_checked(6)
+        && scheme.eq_ignore_ascii_case(b"bearer")
+    {
+        value = rest.trim_ascii_start();
     }
+    value
 }
 
 /// Where in a request our credential stands (`session.header`, `session.cookie`).
@@ -259,7 +260,7 @@ mod tests {
     #[test]
     fn only_what_begins_like_ours_is_ours() {
         let ours = token();
-        for scheme in ["Bearer ", "bearer ", "BEARER  ", ""] {
+        for scheme in ["Bearer ", "bearer ", "BEARER  ", "", "Bearer Bearer "] {
             let value = format!("{scheme}{}", ours.as_str());
             assert!(
                 matches!(
@@ -275,7 +276,7 @@ mod tests {
             "",
             "Bearer",
             "Wxg_x",
-            "Bearer Bearer wxg_",
+            "Bearer Bearer",
         ] {
             let read = Credential::from_text(bare(foreign.as_bytes()));
             assert!(matches!(read, Credential::Missing), "{foreign}");

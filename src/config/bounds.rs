@@ -39,6 +39,13 @@ pub(super) fn listeners(
         Size(256),
         "a path and a query need as much",
     );
+    if !(1..=10_000).contains(&limits.h2_streams) {
+        checks.blame(
+            "limits.h2_streams",
+            "`limits.h2_streams` is not from 1 to 10000",
+            "clients ask for about 100",
+        );
+    }
     if limits.headers > Size(1 << 20) {
         checks.blame(
             "limits.headers",
@@ -89,7 +96,7 @@ pub(super) fn addresses(
     let mut taken: Vec<(SocketAddr, &str)> = Vec::new();
     let operators = admin.map(|address| (address, "admin.listen"));
     let public = listen.iter().zip(&paths);
-    let public = public.map(|(ListenAddress::Tcp(address), path)| (*address, path.as_str()));
+    let public = public.filter_map(|(listen, path)| Some((bound(listen)?, path.as_str())));
     for (address, path) in public.chain(operators) {
         let other = taken.iter().find(|(taken, _)| collide(*taken, address));
         if let Some((taken, other)) = other {
@@ -106,6 +113,29 @@ pub(super) fn addresses(
             );
         }
         taken.push((address, path));
+    }
+    let mut names: Vec<(&str, &str)> = Vec::new();
+    for (listen, path) in listen.iter().zip(&paths) {
+        let ListenAddress::Handed(name) = listen else {
+            continue;
+        };
+        if let Some((_, other)) = names.iter().find(|(taken, _)| taken == name) {
+            checks.blame_both(
+                path,
+                (other, "the other one"),
+                format!("`{path}` and `{other}` are the same socket"),
+                "write it once: all sockets of this name are taken",
+            );
+        }
+        names.push((name, path));
+    }
+}
+
+/// The address that we bind ourselves.
+fn bound(listen: &ListenAddress) -> Option<SocketAddr> {
+    match listen {
+        ListenAddress::Tcp(address) => Some(*address),
+        ListenAddress::Handed(_) => None,
     }
 }
 
@@ -135,10 +165,12 @@ pub(super) fn circles(checks: &mut Checks<'_>, routes: &[route::Config], listen:
         };
         let Ok(ip) = ip else { continue };
         let own = listen.iter().zip(&listeners).find(|(listen, _)| {
-            let ListenAddress::Tcp(address) = listen;
+            let Some(address) = bound(listen) else {
+                return false;
+            };
             // Of the machine's own addresses these are the ones that are known to be its own.
             (ip.is_loopback() || ip.is_unspecified() || address.ip() == ip)
-                && collide(*address, SocketAddr::new(ip, target.port()))
+                && collide(address, SocketAddr::new(ip, target.port()))
         });
         if let Some((_, listener)) = own {
             let at = format!("{name}.to");
@@ -211,6 +243,13 @@ pub(super) fn session(checks: &mut Checks<'_>, session: &session::Config) {
             "session.per_user",
             "`session.per_user` is zero: nobody could log in",
             "write how many devices one user may have, such as 5",
+        );
+    }
+    if session.snapshot.is_some() && session.secret.is_none() {
+        checks.blame(
+            "session.snapshot",
+            "`session.snapshot` needs `session.secret`: without it nobody could open the file again",
+            "make one with `openssl rand -base64 32`",
         );
     }
     if session.cookie.is_empty() {

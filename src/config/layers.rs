@@ -265,7 +265,7 @@ fn printed(value: &Printed) -> Option<Merged> {
                 .collect::<Dict>()
                 .into(),
         ),
-        Printed::Absent | Printed::Verbatim(_) | Printed::Word(_) => None,
+        Printed::Absent | Printed::Secret(..) | Printed::Word(_) => None,
     }
 }
 

@@ -73,6 +73,11 @@ impl Sources {
         self.file.display().to_string()
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> PathBuf {
+        self.file.clone()
+    }
+
     /// The file's text.
     pub(super) fn read(&self) -> Result<String, Report> {
         if let Some(text) = &self.text {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::rate::Exceeded;
 use crate::wechat::decrypt::Damage;
 use crate::{session, wechat};
 
@@ -57,6 +58,9 @@ pub enum Error {
     /// `wechat_failed`; 503 `overloaded`, `quota_exhausted`; 504 `wechat_timeout`.
     #[error(transparent)]
     WeChat(#[from] wechat::Error),
+    /// 429 `rate_limited`: more often than `[rate]` lets.
+    #[error(transparent)]
+    TooOften(#[from] Exceeded),
     /// 503 `store_unavailable`, or 500 `internal` without random numbers.
     #[error(transparent)]
     Session(#[from] session::Error),

@@ -13,7 +13,8 @@ use crate::auth::UnixSeconds;
 /// What makes two calls the same: a digest over what they ask, and of which kind they are.
 pub(super) type Key = [u8; 32];
 
-/// Calls under way and results kept.
+/// Calls under way and results kept. Clones share them.
+#[derive(Clone)]
 pub(super) struct Flights<V> {
     state: Arc<Mutex<State<V>>>,
     /// Seconds for which a result is kept.

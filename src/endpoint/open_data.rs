@@ -1,11 +1,14 @@
 //! `POST …/decrypt`, and what all open data must pass: keys newest first, its app, its user, its age.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::auth::{Identity, Phone, SessionKey, UnixSeconds};
 use crate::endpoint::call::{Call, Reply};
 use crate::endpoint::error::Error;
 use crate::endpoint::login::Exposed;
+use crate::rate::Limits;
 use crate::session::Sessions;
 use crate::wechat::decrypt::{self, OpenData};
 
@@ -14,6 +17,7 @@ pub(super) struct Decrypt {
     pub(super) exposed: Exposed,
     pub(super) phones: PhoneTerms,
     pub(super) sessions: Sessions,
+    pub(super) limits: Arc<Limits>,
 }
 
 /// What encrypted phone numbers must fulfil.
@@ -36,6 +40,7 @@ pub(super) enum Kind {
 impl Decrypt {
     pub(super) async fn answer(&self, call: &Call) -> Result<Reply, Error> {
         let session = call.session(&self.sessions).await?;
+        self.limits.decrypt.count_user(&session.identity)?;
         let fields = call.fields()?;
         let Some((data, iv)) = fields.pair("encryptedData", "iv")? else {
             return Err(Error::bad_request(

@@ -12,6 +12,7 @@ use crate::endpoint::call::{Call, Reply};
 use crate::endpoint::error::Error;
 use crate::endpoint::flight::{Flights, Key};
 use crate::endpoint::open_data::{self, Kind, PhoneTerms};
+use crate::rate::Limits;
 use crate::session::{Session, Sessions};
 use crate::wechat;
 
@@ -27,6 +28,7 @@ pub(super) struct Phones {
     pub(super) by_code: bool,
     pub(super) encrypted: PhoneTerms,
     pub(super) sessions: Sessions,
+    pub(super) limits: Arc<Limits>,
     pub(super) wechat: wechat::Client,
     pub(super) flights: Flights<Landing>,
 }
@@ -42,6 +44,7 @@ pub(super) fn flights() -> Flights<Landing> {
 impl Phones {
     pub(super) async fn answer(&self, call: &Call) -> Result<Reply, Error> {
         let session = call.session(&self.sessions).await?;
+        self.limits.phone.count_user(&session.identity)?;
         let fields = call.fields()?;
         // The button gives both; a code needs no session key that fits.
         let phone = match fields.text("code")? {

@@ -1,5 +1,7 @@
 //! `POST …/userinfo`: a profile that WeChat signed, encrypted, or both.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::auth::{Identity, SessionKey};
@@ -7,6 +9,7 @@ use crate::endpoint::call::{Call, Reply};
 use crate::endpoint::error::Error;
 use crate::endpoint::login::Exposed;
 use crate::endpoint::open_data::{self, Kind};
+use crate::rate::Limits;
 use crate::session::Sessions;
 use crate::wechat::decrypt;
 
@@ -14,6 +17,7 @@ use crate::wechat::decrypt;
 pub(super) struct Profiles {
     pub(super) exposed: Exposed,
     pub(super) sessions: Sessions,
+    pub(super) limits: Arc<Limits>,
 }
 
 /// What a call shows.
@@ -28,6 +32,7 @@ struct Shown<'a> {
 impl Profiles {
     pub(super) async fn answer(&self, call: &Call) -> Result<Reply, Error> {
         let session = call.session(&self.sessions).await?;
+        self.limits.decrypt.count_user(&session.identity)?;
         let fields = call.fields()?;
         let shown = Shown {
             signed: fields.pair("rawData", "signature")?,

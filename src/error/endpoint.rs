@@ -14,6 +14,7 @@ impl From<&Error> for Problem {
         let code = match error {
             Error::WeChat(error) => return error.into(),
             Error::Session(error) => return error.into(),
+            Error::TooOften(exceeded) => return (*exceeded).into(),
             Error::MethodNotAllowed { allow, detail } => {
                 return Self::new(Code::MethodNotAllowed, *detail)
                     .allow(HeaderValue::from_static(allow));

@@ -4,6 +4,7 @@ use crate::auth::Denial;
 use crate::error::{Code, Problem};
 use crate::listener::Refusal;
 use crate::proxy::body::Fault;
+use crate::rate::Exceeded;
 use crate::{proxy, session, upstream};
 
 impl From<Refusal> for Problem {
@@ -28,6 +29,12 @@ impl From<Refusal> for Problem {
             Refusal::Overloaded => Self::new(
                 Code::Overloaded,
                 "there are limits.connections connections already",
+            )
+            .retry_after(5),
+            // Not `rate_limited`, which is about how often: this is too much at once, like the other.
+            Refusal::Crowded => Self::new(
+                Code::Overloaded,
+                "there are limits.per_address connections from this address already",
             )
             .retry_after(5),
         }
@@ -57,6 +64,7 @@ impl From<&proxy::Error> for Problem {
                     .allow(allow.clone())
             }
             Error::Denied(denial) => (*denial).into(),
+            Error::TooOften(exceeded) => (*exceeded).into(),
             Error::Body(fault) => (*fault).into(),
             Error::BodyUnderway(fault) => Self::from(*fault).forwarded(),
             Error::Unsigned(unsigned) => Self::new(Code::Internal, unsigned.to_string()),
@@ -87,6 +95,12 @@ impl From<Denial> for Problem {
                 "let the user tap the phone button, and send what it gives to the phone endpoint",
             ),
         }
+    }
+}
+
+impl From<Exceeded> for Problem {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::new(Code::RateLimited, exceeded.to_string()).retry_after(exceeded.retry_after)
     }
 }
 

@@ -20,6 +20,10 @@ use crate::upstream;
 const CLIENT_GONE: u16 = 499;
 
 /// The body of an answer.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "almost all are an upstream's, and none is kept"
+)]
 pub(super) enum Content {
     /// Ours, whole; `None` once it was taken.
     Own(Option<Bytes>),

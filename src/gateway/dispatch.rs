@@ -1,8 +1,11 @@
 //! One request or refusal, from its head to its answer: to an endpoint of ours, or through the proxy.
 
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::SystemTime;
 
-use http::{Request, Response};
+use http::{Request, Response, Version};
 
 use crate::error::{self, Code, Problem};
 use crate::gateway::answer::{Content, Leaving, Line};
@@ -13,7 +16,8 @@ use crate::gateway::page::Page;
 use crate::gateway::site::Site;
 use crate::gateway::way::{Sign, Way};
 use crate::listener::{Arrival, Peer, RequestBody};
-use crate::proxy::client_address::{self, Trust};
+use crate::proxy::client_address;
+use crate::proxy::headers;
 use crate::proxy::trace::RequestId;
 use crate::proxy::{Context, Trail};
 use crate::session::Remembered;
@@ -25,18 +29,34 @@ const PANICKED: &str = "the gateway failed; the log has more";
 /// What to do where requests go round in a circle.
 const CIRCLE_CURE: &str = "`to` of the route leads to this gateway, or to what sends everything here: write where the service listens";
 
-/// What is kept for all requests of one connection.
+/// What is kept for all requests of one connection, as long as one plan is in force.
 pub(super) struct Client {
+    /// The number of the plan that it was made by.
+    number: u32,
     peer: client_address::Peer,
     remembered: Remembered,
 }
 
 impl Client {
-    pub(super) fn new(peer: Peer, trust: &Trust) -> Self {
+    pub(super) fn new(peer: Peer, site: &Site) -> Self {
+        Self::at(peer.address.ip(), site)
+    }
+
+    fn at(address: IpAddr, site: &Site) -> Self {
         Self {
-            peer: trust.peer(peer.address.ip()),
+            number: site.number,
+            peer: site.proxy.trust.peer(address),
             remembered: Remembered::new(),
         }
+    }
+
+    /// What `client` is by the plan of `site`: itself, unless another plan came into force.
+    pub(super) fn by(client: &RefCell<Rc<Self>>, site: &Site) -> Rc<Self> {
+        let mut client = client.borrow_mut();
+        if client.number != site.number {
+            *client = Rc::new(Self::at(client.peer.address(), site));
+        }
+        Rc::clone(&client)
     }
 }
 
@@ -93,6 +113,9 @@ impl Site {
         trail: &mut Trail,
     ) -> Result<Response<Content>, Problem> {
         let sign = Sign::of(&request);
+        if request.version() == Version::HTTP_2 {
+            headers::from_http2(request.headers_mut());
+        }
         if let Some(page) = page
             && let Some(answer) = self.preflight(&mut request, &sign, page, trail)?
         {
@@ -100,9 +123,12 @@ impl Site {
         }
         let (host, path) = match self.crossing.way(&request, &sign)? {
             Way::Own(endpoint, host) => {
+                let address = self.proxy.trust.address(&client.peer, request.headers());
+                trail.client = Some(address);
                 let own = Own {
                     endpoint,
                     host: host.as_ref(),
+                    address,
                     listed: self.lists(page, host.as_ref()),
                 };
                 let mut answer = Box::pin(self.answer_own(request, own, trail)).await?;

@@ -46,7 +46,7 @@ mod tests {
     use tokio::sync::watch;
 
     use super::*;
-    use crate::listener::{self, Arrival, Limits, Load, Timeouts};
+    use crate::listener::{self, Arrival, Load, Settings};
 
     async fn answer(arrival: Arrival) -> Response<Full<Bytes>> {
         let work = async {
@@ -81,6 +81,7 @@ mod tests {
                 ([127, 0, 0, 1], 0).into(),
             )],
             1,
+            &mut listener::Handed::default(),
         )
         .unwrap();
         let address = bound.addresses[0];
@@ -89,15 +90,8 @@ mod tests {
             let load = Arc::new(Load::new(16));
             let sockets = bound.sockets.pop().unwrap();
             let connect = |_: &crate::deadline::Wheel| |_: listener::Peer| answer;
-            listener::run(
-                sockets,
-                &Limits::default(),
-                &Timeouts::default(),
-                &load,
-                drain,
-                connect,
-            )
-            .unwrap();
+            let settings = watch::channel(Arc::new(Settings::default())).1;
+            listener::run(sockets, settings, &load, drain, connect).unwrap();
         });
         let (mut one, mut other) = (
             TcpStream::connect(address).unwrap(),

@@ -1,5 +1,6 @@
 //! A call of one of the gateway's own endpoints: its body read here, the rest done on the control runtime.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{Request, Response};
@@ -20,6 +21,8 @@ pub(super) struct Own<'a> {
     pub(super) endpoint: Endpoint,
     /// The host, where there is one.
     pub(super) host: Option<&'a Host<'a>>,
+    /// The client's.
+    pub(super) address: IpAddr,
     /// Whether `cors` names the page that asks.
     pub(super) listed: bool,
 }
@@ -32,6 +35,7 @@ impl Site {
         own: Own<'_>,
         trail: &mut Trail,
     ) -> Result<Response<Content>, Problem> {
+        (self.endpoints.admit(own.endpoint, own.address)).map_err(|error| Problem::from(&error))?;
         let (head, body) = request.into_parts();
         let bounds = Bounds {
             most: BODY_MOST,

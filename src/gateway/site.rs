@@ -15,16 +15,17 @@ use crate::gateway::Error;
 use crate::gateway::capacity::workers;
 use crate::gateway::lots::Lots;
 use crate::gateway::way::Crossing;
-use crate::listener::{Limits, Timeouts};
+use crate::listener::Settings;
 use crate::proxy::client_address::Trust;
 use crate::proxy::headers::Rules;
 use crate::proxy::retry::Budget;
 use crate::proxy::route::Table;
 use crate::proxy::{Assertions, Bearing, Proxy};
 use crate::session::Sessions;
+use crate::setting::Setting as _;
 use crate::telemetry::access_log;
 use crate::upstream::{Patience, ServerId, Servers, Upstreams};
-use crate::wechat;
+use crate::{rate, wechat};
 
 /// How often idle upstream connections are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -35,11 +36,14 @@ const IDLE_PER_SERVER: usize = 256;
 
 /// What all workers share.
 pub(super) struct Plan {
-    pub(super) limits: Limits,
-    pub(super) timeouts: Timeouts,
+    /// Which one it is, from the start of the process on.
+    pub(super) number: u32,
+    pub(super) settings: Arc<Settings>,
     pub(super) sessions: Sessions,
     pub(super) servers: Arc<Servers>,
+    pub(super) rates: Arc<rate::Limits>,
     pub(super) endpoints: Arc<Endpoints>,
+    wechat: wechat::Client,
     crossing: Crossing,
     table: Arc<Table>,
     leads: Arc<[Option<ServerId>]>,
@@ -52,8 +56,10 @@ pub(super) struct Plan {
     log: Option<access_log::Entry>,
 }
 
-/// One worker's part: it answers the requests of its connections.
+/// One worker's part of a plan: it answers the requests of its connections.
 pub(super) struct Site {
+    /// The number of the plan.
+    pub(super) number: u32,
     pub(super) proxy: Proxy,
     /// Whether any route has `cors`.
     pub(super) pages: bool,
@@ -64,14 +70,49 @@ pub(super) struct Site {
     pub(super) control: Handle,
 }
 
+/// The plan that was in force, and the config that it was made from.
+#[derive(Clone, Copy)]
+pub(super) struct Before<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) config: &'a Config,
+}
+
+impl Before<'_> {
+    /// Whether `config` says the same of `WeChat` and the apps. A client that stays keeps its access tokens,
+    /// and what it learnt of errors that only the operator can mend.
+    fn has_same_wechat(&self, config: &Config) -> bool {
+        let same = self.config.wechat.print() == config.wechat.print();
+        same && self.config.app.print() == config.app.print()
+    }
+
+    /// Whether `config` has the same rates for the same routes. Limiters that stay forget nobody.
+    fn has_same_rates(&self, config: &Config) -> bool {
+        let rules = |config: &Config| {
+            let rules = config.route.iter().map(|route| route.rate.print());
+            rules.collect::<Vec<_>>()
+        };
+        let same = self.config.rate.print() == config.rate.print();
+        same && rules(self.config) == rules(config)
+    }
+}
+
 impl Plan {
+    /// The plan that `config` comes to. What lives longer than a config is taken over from the plan
+    /// `before`: sessions, addresses, and the client of `WeChat` where it would be the same one.
     pub(super) fn new(
         config: &Config,
         control: &Handle,
         log: Option<access_log::Entry>,
+        before: Option<Before<'_>>,
     ) -> Result<Self, Error> {
-        let sessions = Sessions::new(&config.session)?;
-        let wechat = wechat::Client::new(&config.wechat, &config.app)?;
+        let sessions = match before {
+            Some(before) => before.plan.sessions.clone(),
+            None => Sessions::new(&config.session)?,
+        };
+        let wechat = match before.filter(|before| before.has_same_wechat(config)) {
+            Some(before) => before.plan.wechat.clone(),
+            None => wechat::Client::new(&config.wechat, &config.app)?,
+        };
         let table = Table::build(&config.route, config.limits.body).map_err(Error::Routes)?;
         let mut servers = Servers::default();
         let leads = table
@@ -84,23 +125,42 @@ impl Plan {
                     .map(|target| servers.add(target.host(), target.port()))
             })
             .collect();
+        if let Some(before) = before {
+            servers.inherit(&before.plan.servers);
+        }
         let carrier = Carrier::new(config.session.header.clone(), config.session.cookie_name());
         let rules = Rules::new(&config.identity, &config.limits.header_names, &carrier);
         let apps = config.app.iter().map(|app| app.appid.clone()).collect();
         let signer = Signer::new(&config.identity.assertion).map_err(Error::Assertion)?;
+        let rates = table.routes().iter().map(|route| route.rate.as_ref());
+        let rates = match before.filter(|before| before.has_same_rates(config)) {
+            Some(before) => Arc::clone(&before.plan.rates),
+            None => Arc::new(rate::Limits::new(&config.rate, rates)),
+        };
         let endpoints = Endpoints::new(
             &config.endpoints,
             apps,
             sessions.clone(),
-            wechat,
+            wechat.clone(),
             carrier.clone(),
             signer.as_ref().map(Signer::jwks),
+            Arc::clone(&rates),
         );
+        let endpoints = match before {
+            Some(before) => endpoints.inheriting(&before.plan.endpoints),
+            None => endpoints,
+        };
         Ok(Self {
-            limits: config.limits.clone(),
-            timeouts: config.timeouts.clone(),
+            number: before.map_or(0, |before| before.plan.number.wrapping_add(1)),
+            settings: Arc::new(Settings {
+                limits: config.limits.clone(),
+                timeouts: config.timeouts.clone(),
+                h2c: config.h2c,
+            }),
             sessions,
+            wechat,
             servers: Arc::new(servers),
+            rates,
             endpoints: Arc::new(endpoints),
             crossing: Crossing::new(config),
             table: Arc::new(table),
@@ -115,15 +175,20 @@ impl Plan {
         })
     }
 
-    /// The site of the worker that this thread is; `wheel` has its deadlines.
-    pub(super) fn site(&self, wheel: &Wheel) -> Rc<Site> {
+    /// The site of the worker that this thread is; `wheel` has its deadlines. The idle connections of
+    /// its site `before` go on.
+    pub(super) fn site(&self, wheel: &Wheel, before: Option<&Site>) -> Rc<Site> {
+        let timeouts = &self.settings.timeouts;
         let patience = Patience {
-            connect: self.timeouts.connect,
-            response: self.timeouts.response,
-            stream: self.timeouts.stream,
+            connect: timeouts.connect,
+            response: timeouts.response,
+            stream: timeouts.stream,
             idle_per_server: (IDLE_PER_SERVER / self.workers.max(1)).max(1),
         };
         let upstreams = Upstreams::new(Arc::clone(&self.servers), patience, wheel.clone());
+        if let Some(before) = before {
+            upstreams.inherit(&before.proxy.upstreams);
+        }
         tokio::task::spawn_local(sweep(Rc::downgrade(&upstreams)));
         let proxy = Proxy {
             table: Arc::clone(&self.table),
@@ -136,15 +201,17 @@ impl Plan {
             upstreams,
             trust: self.trust.clone(),
             bearing: Bearing {
-                silence: self.timeouts.body,
-                response: self.timeouts.response,
+                silence: timeouts.body,
+                response: timeouts.response,
             },
+            limits: Arc::clone(&self.rates),
             budget: Budget::new(),
             wheel: wheel.clone(),
         };
         let mut routes = self.table.routes().iter();
         Rc::new(Site {
             pages: routes.any(|route| route.cors.is_some()),
+            number: self.number,
             proxy,
             endpoints: Arc::clone(&self.endpoints),
             crossing: self.crossing.clone(),

@@ -42,9 +42,19 @@ pub struct Sign {
 impl Sign {
     /// The parts of `request`.
     pub fn of<B>(request: &Request<B>) -> Self {
+        let uri = request.uri();
+        let line = match host::line(request.headers()) {
+            Ok(line) => Ok(line.clone()),
+            // HTTP/2 names the host in a pseudo-header (RFC 9113 §8.3.1).
+            Err(host::Refused::Missing) if request.version() == Version::HTTP_2 => uri
+                .authority()
+                .and_then(|host| HeaderValue::from_str(host.as_str()).ok())
+                .ok_or(host::Refused::Missing),
+            Err(refused) => Err(refused),
+        };
         Self {
-            uri: request.uri().clone(),
-            line: host::line(request.headers()).cloned(),
+            uri: uri.clone(),
+            line,
         }
     }
 

@@ -6,6 +6,7 @@
 //! an answer.
 
 mod body;
+pub(super) mod http2;
 pub(super) mod io;
 pub(super) mod state;
 
@@ -39,6 +40,9 @@ pub(super) struct Worker {
     pub(super) wheel: Wheel,
     pub(super) timeouts: Rc<Timeouts>,
     pub(super) http: http1::Builder,
+    pub(super) http2: hyper::server::conn::http2::Builder<http2::Local>,
+    /// Clients may speak HTTP/2 at once, without TLS.
+    pub(super) h2c: bool,
     pub(super) draining: Cell<bool>,
     pub(super) bounds: Rc<Bounds>,
     pub(super) desk: Desk,
@@ -81,6 +85,9 @@ where
         loop {
             let turn;
             (turn, io) = match parking::wait(&mut io, &state, &worker.draining).await {
+                Wait::Head if io.is_foreign() => {
+                    return Box::pin(http2::serve(io, worker, state, handler)).await;
+                }
                 Wait::Head => converse(io, &worker, &state, &handler).await,
                 Wait::Over => return,
                 Wait::Refused(refusal) => (Turn::Refused(refusal), io),
@@ -124,7 +131,9 @@ where
     let mut connection = Box::new(worker.http.serve_connection(TokioIo::new(io), service));
     let mut leaving = false;
     let turn = std::future::poll_fn(|cx| {
-        if worker.draining.get() && !leaving {
+        // A head that has begun is read first: hyper takes one that it has not read for none at all.
+        let may_leave = || worker.draining.get() && state.phase() != Phase::Head;
+        if may_leave() && !leaving {
             leaving = true;
             Pin::new(&mut *connection).graceful_shutdown();
         }
@@ -141,6 +150,9 @@ where
             && state.is_flushed()
         {
             return Poll::Ready(Turn::Refused(refusal));
+        }
+        if may_leave() && !leaving {
+            cx.waker().wake_by_ref();
         }
         if state.timer().poll(cx).is_pending() {
             return Poll::Pending;

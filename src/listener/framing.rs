@@ -9,6 +9,9 @@ use memchr::memchr;
 use crate::listener::{Limits, Refusal};
 use crate::setting::Size;
 
+/// What a connection of HTTP/2 begins with (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// The longest line of a chunk's size, extensions included.
 const CHUNK_LINE: usize = 256;
 
@@ -51,6 +54,10 @@ pub(in crate::listener) struct Framing {
 /// What the next byte belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
+    /// The first bytes of a connection, which may be HTTP/2's.
+    Preface,
+    /// Another protocol: nothing is read along.
+    Foreign,
     /// A head, or the empty line that may come before one.
     Head,
     /// A body, which has so many bytes left.
@@ -68,12 +75,21 @@ enum Part {
 }
 
 impl Framing {
-    /// At the start of a connection.
-    pub(in crate::listener) fn new() -> Self {
+    /// At the start of a connection, which may be one of HTTP/2 if the client knows that we take it.
+    pub(in crate::listener) fn new(knows_http2: bool) -> Self {
         Self {
-            part: Part::Head,
+            part: if knows_http2 {
+                Part::Preface
+            } else {
+                Part::Head
+            },
             searched: 0,
         }
+    }
+
+    /// Whether it has turned out to be another protocol.
+    pub(in crate::listener) fn is_foreign(&self) -> bool {
+        self.part == Part::Foreign
     }
 
     /// How many of `bytes` may go on to the parser. The others are shown again, with what came after
@@ -101,6 +117,8 @@ impl Framing {
     /// How many bytes the next step takes; `None`: it needs more than there are.
     fn step(&mut self, bytes: &[u8], bounds: &Bounds) -> Result<Option<usize>, Refusal> {
         match self.part {
+            Part::Preface => Ok(self.preface(bytes)),
+            Part::Foreign => Ok(Some(bytes.len())),
             Part::Head => self.head(bytes, bounds),
             Part::Body(left) => Ok(Some(self.body(bytes, left))),
             Part::ChunkLine => self.chunk_line(bytes),
@@ -110,17 +128,39 @@ impl Framing {
         }
     }
 
+    /// How many of `bytes` are empty lines between two messages. Old clients send one after a body; the
+    /// parser need not see them (RFC 9112 §2.2).
+    pub(in crate::listener) fn blank(&self, mut bytes: &[u8]) -> usize {
+        let length = bytes.len();
+        if self.part == Part::Head {
+            while let Some(rest) = bytes.strip_prefix(b"\r\n") {
+                bytes = rest;
+            }
+        }
+        length - bytes.len()
+    }
+
     /// Whether a message has begun and not ended.
     pub(in crate::listener) fn is_within(&self) -> bool {
-        self.part != Part::Head
+        !matches!(self.part, Part::Preface | Part::Head)
+    }
+
+    /// HTTP/2's preface, all of it, or none of it (RFC 9113 §3.4).
+    fn preface(&mut self, bytes: &[u8]) -> Option<usize> {
+        if bytes.starts_with(PREFACE) {
+            self.part = Part::Foreign;
+            return Some(PREFACE.len());
+        }
+        if PREFACE.starts_with(bytes) {
+            return None;
+        }
+        self.part = Part::Head;
+        Some(0)
     }
 
     fn head(&mut self, bytes: &[u8], bounds: &Bounds) -> Result<Option<usize>, Refusal> {
-        match bytes {
-            // RFC 9112 §2.2: empty lines before a request are passed over.
-            [b'\r', b'\n', ..] => return Ok(Some(2)),
-            [b'\r'] => return Ok(None),
-            _ => {}
+        if matches!(bytes, [b'\r'] | [b'\r', b'\n', ..]) {
+            return Ok(None);
         }
         // A head that comes in pieces is read anew when another of its lines has ended.
         let new = bytes.get(self.searched..).unwrap_or_default();

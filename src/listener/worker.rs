@@ -3,9 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::TcpListener;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,72 +18,25 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::deadline::{TICK, Wheel};
-use crate::listener::connection::io::Io;
+use crate::listener::connection::http2;
+use crate::listener::connection::io::{Desk, Io};
 use crate::listener::connection::state::State;
 use crate::listener::connection::{self, Worker};
 use crate::listener::framing::Bounds;
-use crate::listener::{Arrival, Limits, Peer, Refusal, Timeouts, closing};
+use crate::listener::load::{Load, Welcome};
+use crate::listener::{Arrival, Limits, Peer, Settings, closing};
 
 /// The most bytes that hyper keeps of one direction of a connection. What a stalled peer costs us is
 /// bounded by it.
 const BUFFER: usize = 64 << 10;
 
-/// Connections beyond the limit that are told so at once, at least.
-const TOLD: usize = 64;
-
 /// The header lines that hyper has room for without the heap.
 const HYPERS_LINES: usize = 100;
 
-/// How many connections there are, over all workers, and how many there may be.
-#[derive(Debug)]
-pub struct Load {
-    connections: AtomicUsize,
-    most: usize,
-}
-
-impl Load {
-    /// No connections yet, and never more than `most`.
-    pub fn new(most: usize) -> Self {
-        Self {
-            connections: AtomicUsize::new(0),
-            most,
-        }
-    }
-
-    fn admit(self: &Arc<Self>) -> (Welcome, Place) {
-        let before = self.connections.fetch_add(1, Ordering::Relaxed);
-        let welcome = match before {
-            before if before < self.most => Welcome::In,
-            before if before < self.most + self.most.div_ceil(8).max(TOLD) => Welcome::Told,
-            _ => Welcome::Out,
-        };
-        (welcome, Place(Arc::clone(self)))
-    }
-}
-
-/// What becomes of a new connection.
-enum Welcome {
-    /// It is served.
-    In,
-    /// There are too many, and it is told so.
-    Told,
-    /// There are so many that telling would cost more than we have.
-    Out,
-}
-
-/// A connection's place in the count.
-struct Place(Arc<Load>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// Carries traffic on this thread until `drain` says to stop and what is under way has ended.
 ///
-/// `setup` runs once on the thread, inside its runtime; what it returns is called for each
-/// connection and gives the handler of that connection. Whoever wants an end to draining stops
+/// New connections follow `settings` as they change. `setup` runs once on the thread, inside its runtime;
+/// what it returns is called for each connection and gives the handler of that connection. Whoever wants an end to draining stops
 /// waiting for this thread.
 ///
 /// # Errors
@@ -92,8 +44,7 @@ impl Drop for Place {
 /// The runtime cannot be built, or a socket cannot be given to it.
 pub fn run<C, S, F, B>(
     sockets: Vec<TcpListener>,
-    limits: &Limits,
-    timeouts: &Timeouts,
+    mut settings: watch::Receiver<Arc<Settings>>,
     load: &Arc<Load>,
     mut drain: watch::Receiver<bool>,
     setup: impl FnOnce(&Wheel) -> C,
@@ -109,34 +60,58 @@ where
         .enable_all()
         .build_local(LocalOptions::default())?;
     runtime.block_on(async move {
-        let worker = Rc::new(Worker {
-            wheel: Wheel::default(),
-            timeouts: Rc::new(timeouts.clone()),
-            http: http(limits),
-            draining: Cell::new(false),
-            bounds: Rc::new(Bounds::of(limits)),
-            desk: Rc::default(),
-        });
-        let connect = Rc::new(setup(&worker.wheel));
-        let ticking = tokio::task::spawn_local(tick(worker.wheel.clone()));
+        let wheel = Wheel::default();
+        let first = worker(&settings.borrow_and_update(), &wheel, &Rc::default());
+        let mut shifts = vec![Rc::downgrade(&first)];
+        let shift = Rc::new(RefCell::new(first));
+        let connect = Rc::new(setup(&wheel));
+        let ticking = tokio::task::spawn_local(tick(wheel.clone()));
         let connections = Rc::new(RefCell::new(JoinSet::new()));
         let mut accepting = JoinSet::new();
         for socket in sockets {
             let listener = tokio::net::TcpListener::from_std(socket)?;
-            let (worker, connect) = (Rc::clone(&worker), Rc::clone(&connect));
+            let (shift, connect) = (Rc::clone(&shift), Rc::clone(&connect));
             let (load, connections) = (Arc::clone(load), Rc::clone(&connections));
             accepting.spawn_local(async move {
-                accept(&listener, &worker, &*connect, &load, &connections).await;
+                accept(&listener, &shift, &*connect, &load, &connections).await;
             });
         }
-        let _ = drain.wait_for(|draining| *draining).await;
+        loop {
+            tokio::select! {
+                biased;
+                _ = drain.wait_for(|draining| *draining) => break,
+                Ok(()) = settings.changed() => {
+                    let desk = Rc::clone(&shift.borrow().desk);
+                    let next = worker(&settings.borrow_and_update(), &wheel, &desk);
+                    shifts.retain(|shift| shift.strong_count() > 0);
+                    shifts.push(Rc::downgrade(&next));
+                    shift.replace(next);
+                }
+            }
+        }
         accepting.shutdown().await;
-        worker.draining.set(true);
-        worker.wheel.wake_all();
+        for worker in shifts.iter().filter_map(Weak::upgrade) {
+            worker.draining.set(true);
+        }
+        wheel.wake_all();
         let mut left = connections.take();
         while left.join_next().await.is_some() {}
         ticking.abort();
         Ok(())
+    })
+}
+
+/// What the connections that come from now on share. Those that are there keep what they came with.
+fn worker(settings: &Settings, wheel: &Wheel, desk: &Desk) -> Rc<Worker> {
+    Rc::new(Worker {
+        wheel: wheel.clone(),
+        timeouts: Rc::new(settings.timeouts.clone()),
+        http: http(&settings.limits),
+        http2: http2::builder(&settings.limits, &settings.timeouts),
+        h2c: settings.h2c,
+        draining: Cell::new(false),
+        bounds: Rc::new(Bounds::of(&settings.limits)),
+        desk: Rc::clone(desk),
     })
 }
 
@@ -168,7 +143,7 @@ async fn tick(wheel: Wheel) {
 
 async fn accept<C, S, F, B>(
     listener: &tokio::net::TcpListener,
-    worker: &Rc<Worker>,
+    shift: &RefCell<Rc<Worker>>,
     connect: &C,
     load: &Arc<Load>,
     connections: &RefCell<JoinSet<()>>,
@@ -183,22 +158,25 @@ async fn accept<C, S, F, B>(
         let Some((stream, peer)) = next(listener).await else {
             continue;
         };
-        let (welcome, place) = load.admit();
-        if matches!(welcome, Welcome::Out) {
+        let (mut welcome, mut place) = load.admit();
+        if welcome == Welcome::In {
+            welcome = place.claim(peer.address.ip());
+        }
+        if welcome == Welcome::Out {
             continue;
         }
-        let (worker, handler) = (Rc::clone(worker), connect(peer));
+        let (worker, handler) = (Rc::clone(&shift.borrow()), connect(peer));
         let mut connections = connections.borrow_mut();
-        if matches!(welcome, Welcome::In) {
-            connections.spawn_local(connection::serve(stream, worker, handler, place));
-        } else {
+        if let Welcome::Told(refusal) = welcome {
             connections.spawn_local(async move {
                 let _place = place;
                 let state = State::new(&worker.wheel, &worker.timeouts);
                 let io = Io::new(stream, Rc::clone(&state), &worker);
-                let answer = handler(Arrival::Refusal(Refusal::Overloaded)).await;
+                let answer = handler(Arrival::Refusal(refusal)).await;
                 closing::refuse(io, &state, answer).await;
             });
+        } else {
+            connections.spawn_local(connection::serve(stream, worker, handler, place));
         }
         while connections.try_join_next().is_some() {}
     }

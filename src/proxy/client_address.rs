@@ -79,6 +79,27 @@ impl Trust {
                 https: None,
             };
         }
+        let chain = self.chain(peer, headers);
+        let address = chain.last().copied().unwrap_or(peer.address);
+        Client {
+            address,
+            text: text_of(address),
+            chain: joined(&chain),
+            https: said_https(headers),
+        }
+    }
+
+    /// The address alone of whom a request on the connection with `peer` is from.
+    pub fn address(&self, peer: &Peer, headers: &HeaderMap) -> IpAddr {
+        if !peer.trusted {
+            return peer.address;
+        }
+        let chain = self.chain(peer, headers);
+        chain.last().copied().unwrap_or(peer.address)
+    }
+
+    /// From our peer to the client, as far as what trusted ones say goes.
+    fn chain(&self, peer: &Peer, headers: &HeaderMap) -> Vec<IpAddr> {
         let mut chain = vec![peer.address];
         for entry in entries_from_the_right(headers) {
             let Some(address) = read(entry) else {
@@ -89,16 +110,11 @@ impl Trust {
                 break;
             }
         }
-        let address = chain.last().copied().unwrap_or(peer.address);
-        Client {
-            address,
-            text: text_of(address),
-            chain: joined(&chain),
-            https: said_https(headers),
-        }
+        chain
     }
 
-    fn covers(&self, address: IpAddr) -> bool {
+    /// Whether the word of `address` counts.
+    pub fn covers(&self, address: IpAddr) -> bool {
         self.networks
             .iter()
             .any(|network| network.contains(&address))
@@ -201,6 +217,8 @@ mod tests {
         let trust = trust(networks);
         let client = trust.client(&trust.peer(peer.parse().unwrap()), &headers);
         assert_eq!(client.text, client.address.to_string());
+        let alone = trust.address(&trust.peer(peer.parse().unwrap()), &headers);
+        assert_eq!(alone, client.address);
         let chain = client.chain.to_str().unwrap().to_owned();
         (client.address.to_string(), chain)
     }

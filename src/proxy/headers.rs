@@ -131,6 +131,11 @@ static X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-pre
 static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Puts the header lines of a request in HTTP/2 into the form that they have in HTTP/1.
+pub fn from_http2(headers: &mut HeaderMap) {
+    cookie::join(headers);
+}
+
 impl Rules {
     /// Rules for the identity headers `names`, with `odd_names` (`limits.header_names`) let through,
     /// where a credential comes as `carrier` says.

@@ -11,6 +11,7 @@ use http::Method;
 use crate::auth::{AppId, Require};
 use crate::proxy::cors::Page;
 use crate::proxy::headers::Field;
+use crate::rate::Rule;
 use crate::setting::{self, HeaderLines, Size};
 
 mod build;
@@ -56,9 +57,11 @@ setting::section! {
         response_set: HeaderLines = HeaderLines::default(),
         /// The origins whose pages may ask here.
         cors: Vec<Page> = Vec::new(),
+        /// How often it may be asked; absent: as often as anybody likes.
+        rate: Option<Rule> = None,
     }
     later {
-        "websocket": "WebSocket", "websocket_token": "WebSocket", "rate": "rate limits",
+        "websocket": "WebSocket", "websocket_token": "WebSocket",
     }
 }
 

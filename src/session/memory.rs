@@ -88,6 +88,30 @@ impl Memory {
         answer
     }
 
+    /// All records that are not over, in no order; those that change meanwhile may be as they were.
+    pub fn records(
+        &self,
+        terms: Terms,
+        now: UnixSeconds,
+    ) -> impl Iterator<Item = (Locator, Packed)> + '_ {
+        let records = self
+            .users
+            .iter()
+            .map(|(locator, packed)| (*locator, packed));
+        records.filter(move |(_, packed)| !is_over(packed, &terms, now))
+    }
+
+    /// Puts a record where none is.
+    pub fn put(&self, locator: Locator, packed: Packed) {
+        self.users.insert(locator, packed);
+    }
+
+    /// Forgets all.
+    pub fn clear(&self) {
+        self.users.invalidate_all();
+        self.users.run_pending_tasks();
+    }
+
     /// Does what moka has put off: evictions above all.
     pub fn settle(&self) {
         self.users.run_pending_tasks();

@@ -73,6 +73,8 @@ pub struct Reader {
     leaves: Vec<String>,
     /// The names of list items that were read, in their order.
     pub kept: Vec<String>,
+    /// The files that secrets were read from.
+    pub files: Vec<PathBuf>,
     faults: Vec<Fault>,
 }
 
@@ -142,7 +144,11 @@ impl Reader {
             fault.meant = Some(table.path_of(word));
             fault = fault.help(format!("did you mean `{word}`?"));
         } else if let Some(home) = self.home_of(key) {
-            fault = fault.help(format!("there is `{home}`"));
+            fault = fault.help(if home == key {
+                format!("`{key}` belongs to no section: write it above the first `[`")
+            } else {
+                format!("there is `{home}`")
+            });
         } else {
             fault = fault.help(format!("known here: {}", keys.join(", ")));
         }

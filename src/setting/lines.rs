@@ -1,9 +1,10 @@
 //! Header lines that an operator writes: `{ "X-Env" = "prod", "X-Key" = { env = "KEY" } }`.
 
 use http::{HeaderName, HeaderValue};
+use zeroize::Zeroizing;
 
 use crate::setting::fault::{Fault, Reader};
-use crate::setting::print::Printed;
+use crate::setting::print::{Printed, Unshown};
 use crate::setting::schema::{Setting, Shape};
 use crate::setting::secret::Secret;
 use crate::setting::value::{Kind, Value, looks_secret};
@@ -135,10 +136,16 @@ impl Setting for HeaderLines {
 
     fn print(&self) -> Printed {
         let lines: Vec<_> = self.0.iter().map(HeaderLine::print).collect();
-        Printed::Verbatim(if lines.is_empty() {
+        let text = if lines.is_empty() {
             "{}".to_owned()
         } else {
             format!("{{ {} }}", lines.join(", "))
-        })
+        };
+        let secrets = self.0.iter().filter_map(|line| match &line.text {
+            Text::Plain(_) => None,
+            Text::Secret(secret) => Some(secret.expose()),
+        });
+        let secrets = Zeroizing::new(secrets.collect::<Vec<_>>().join("\0"));
+        Printed::Secret(text, Unshown::new(&secrets))
     }
 }

@@ -12,6 +12,8 @@ use crate::setting::value::Value;
 pub enum ListenAddress {
     /// An address and a port; port 0 lets the system choose.
     Tcp(SocketAddr),
+    /// `fd:NAME`: a socket that systemd hands over under this name.
+    Handed(String),
 }
 
 impl Setting for ListenAddress {
@@ -23,10 +25,7 @@ impl Setting for ListenAddress {
     }
 
     fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
-        let later = [
-            ("unix:", "unix sockets"),
-            ("fd:", "sockets handed over by systemd"),
-        ];
+        let later = [("unix:", "unix sockets")];
         let found = value
             .text()
             .and_then(|text| later.iter().find(|(scheme, _)| text.starts_with(scheme)));
@@ -41,16 +40,28 @@ impl Setting for ListenAddress {
             );
             return None;
         }
-        value.parse(reader, |text| {
-            text.parse().map(Self::Tcp).map_err(|_| advice(text))
+        value.parse(reader, |text| match text.strip_prefix("fd:") {
+            Some(name) if is_name(name) => Ok(Self::Handed(name.to_owned())),
+            Some(_) => Err(NAME.to_owned()),
+            None => text.parse().map(Self::Tcp).map_err(|_| advice(text)),
         })
     }
 
     fn print(&self) -> Printed {
         match self {
             Self::Tcp(address) => Printed::text(&address.to_string()),
+            Self::Handed(name) => Printed::text(&format!("fd:{name}")),
         }
     }
+}
+
+const NAME: &str =
+    "write \"fd:\" and the `FileDescriptorName=` of the socket unit, such as \"fd:web\"";
+
+/// Whether systemd takes `name` (`systemd.socket(5)`, `FileDescriptorName=`).
+fn is_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+    (1..=255).contains(&name.len()) && name.bytes().all(is_plain)
 }
 
 /// What to write instead of `text`, which is no address.

@@ -1,5 +1,9 @@
 //! A config written back as TOML.
 
+use std::fmt;
+
+use zeroize::Zeroizing;
+
 /// How a value stands in a file.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Printed {
@@ -7,12 +11,29 @@ pub enum Printed {
     Absent,
     /// One value.
     Word(toml::Value),
-    /// A value that is written as it stands here.
-    Verbatim(String),
+    /// A secret: where it comes from is written, and what it is tells it from another.
+    Secret(String, Unshown),
     /// Values in a row.
     List(Vec<Printed>),
     /// Keys with values.
     Table(Vec<(&'static str, Printed)>),
+}
+
+/// A text that can be compared and not be seen.
+#[derive(Clone, PartialEq)]
+pub struct Unshown(Zeroizing<String>);
+
+impl Unshown {
+    /// Keeps `text`.
+    pub(super) fn new(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Unshown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Unshown(…)")
+    }
 }
 
 impl Printed {
@@ -31,7 +52,8 @@ impl Printed {
         lines.join("\n")
     }
 
-    fn tables(&self) -> Option<&[Printed]> {
+    /// The tables of a list that has some.
+    pub fn tables(&self) -> Option<&[Printed]> {
         match self {
             Self::List(items) if matches!(items.first(), Some(Self::Table(_))) => Some(items),
             _ => None,
@@ -43,7 +65,7 @@ impl Printed {
         match self {
             Self::Absent => String::new(),
             Self::Word(value) => value.to_string(),
-            Self::Verbatim(text) => text.clone(),
+            Self::Secret(origin, _) => origin.clone(),
             Self::List(items) => {
                 let items: Vec<_> = items.iter().map(Self::inline).collect();
                 format!("[{}]", items.join(", "))

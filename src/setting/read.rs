@@ -24,12 +24,13 @@ impl Value {
     pub fn offers(&self, keys: &[&str], later: &[(&str, &str)], reader: &mut Reader) -> Option<()> {
         let Kind::Table(entries) = &self.kind else {
             let name = self.path.rsplit('.').next().unwrap_or_default();
-            reader.push(
-                self.fault(format!("`{}` is a table, not {}", self.path, self.found()))
-                    .help(format!(
-                        "write `[{name}]` on a line of its own, and its keys below it"
-                    )),
-            );
+            let help = if self.path.contains('[') {
+                format!("write `{name} = {{ … }}`, with its keys between the braces")
+            } else {
+                format!("write `[{name}]` on a line of its own, and its keys below it")
+            };
+            let fault = self.fault(format!("`{}` is a table, not {}", self.path, self.found()));
+            reader.push(fault.help(help));
             return None;
         };
         for (key, place, value) in entries {

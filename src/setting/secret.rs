@@ -6,7 +6,7 @@ use std::path::Path;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::setting::fault::{Fault, Reader};
-use crate::setting::print::Printed;
+use crate::setting::print::{Printed, Unshown};
 use crate::setting::schema::{Setting, Shape};
 use crate::setting::value::{Kind, Place, Value, closest, looks_secret};
 
@@ -117,11 +117,12 @@ impl Setting for Secret {
 
     fn print(&self) -> Printed {
         let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
-        Printed::Verbatim(match &self.origin {
+        let origin = match &self.origin {
             Origin::Given => "\"…\"".to_owned(),
             Origin::Variable(name) => format!("{{ env = {} }}", quoted(name)),
             Origin::File(file) => format!("{{ file = {} }}", quoted(file)),
-        })
+        };
+        Printed::Secret(origin, Unshown::new(&self.text))
     }
 }
 
@@ -150,9 +151,14 @@ fn from_variable(path: &str, name: &Value, reader: &mut Reader) -> Option<Secret
         Some("") => "is empty",
         Some(text) => return Some(from(text, Origin::Variable(variable.to_owned()))),
     };
+    let help = if is_variable_name(variable) {
+        format!("set it first: `export {variable}=…`; or write {{ file = \"…\" }}")
+    } else {
+        "`env` takes the name of a variable that holds the secret, not the secret".to_owned()
+    };
     reader.push(
         name.fault(format!("`{path}`: the {shown} {fault}"))
-            .help("`env` takes the name of a variable that holds the secret, not the secret"),
+            .help(help),
     );
     None
 }
@@ -199,6 +205,7 @@ fn from_file(path: &str, file: &Value, reader: &mut Reader) -> Option<Secret> {
                 Origin::File(place.display().to_string()),
             );
             text.zeroize();
+            reader.files.push(place);
             if secret.expose().is_empty() {
                 reader.push(problem("it is empty".to_owned()));
                 return None;

@@ -7,10 +7,11 @@
 mod line;
 mod record;
 
+use std::convert::Infallible;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::thread::{JoinHandle, Thread};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_queue::ArrayQueue;
@@ -46,7 +47,8 @@ const CHUNK: usize = 64 << 10;
 #[derive(Debug)]
 pub struct AccessLog {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    /// Nothing ever comes; it ends with the thread.
+    ended: Mutex<mpsc::Receiver<Infallible>>,
 }
 
 /// A worker's way into the log; clones lead into the same one.
@@ -94,14 +96,18 @@ impl AccessLog {
             told: None,
             failed: false,
         };
+        let (alive, ended) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("wxgate-log".to_owned())
-            .spawn(move || writer.run())?;
+            .spawn(move || {
+                let _alive = alive;
+                writer.run();
+            })?;
         // It is set once, here.
         let _ = shared.thread.set(thread.thread().clone());
         Ok(Self {
             shared,
-            thread: Some(thread),
+            ended: Mutex::new(ended),
         })
     }
 
@@ -115,15 +121,10 @@ impl Drop for AccessLog {
     fn drop(&mut self) {
         self.shared.closed.store(true, Ordering::SeqCst);
         self.shared.wake();
-        let start = Instant::now();
-        while self
-            .thread
-            .as_ref()
-            .is_some_and(|thread| !thread.is_finished())
-            && start.elapsed() < FAREWELL
-        {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        let ended = self.ended.get_mut();
+        let ended = ended.unwrap_or_else(PoisonError::into_inner);
+        // Either it has written all there was, or nobody takes it.
+        let _ = ended.recv_timeout(FAREWELL);
     }
 }
 

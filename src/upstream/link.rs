@@ -116,6 +116,11 @@ where
         })
     }
 
+    /// From the next exchange on it waits as long as `patience` says.
+    pub(super) fn belongs(&mut self, patience: Patience) {
+        self.patience = patience;
+    }
+
     /// The address that it leads to.
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -101,6 +101,22 @@ where
         }
     }
 
+    /// Takes over the idle connections of `before` that lead to the same servers.
+    pub fn inherit(&self, before: &Self) {
+        let mut idle = self.idle.borrow_mut();
+        let mut theirs = before.idle.borrow_mut();
+        for (at, own) in idle.iter_mut().enumerate() {
+            let was = self.servers.was(ServerId(at), &before.servers);
+            let Some(links) = was.and_then(|was| theirs.get_mut(was.0)) else {
+                continue;
+            };
+            for (since, mut link) in links.drain(..) {
+                link.belongs(self.patience);
+                own.push((since, link));
+            }
+        }
+    }
+
     /// Drops what has been idle for too long. Call it about once a second.
     pub fn sweep(&self) {
         let ticks = u64::try_from(IDLE.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX);

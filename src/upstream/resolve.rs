@@ -49,6 +49,25 @@ impl Servers {
         ServerId(self.0.len() - 1)
     }
 
+    /// Takes over the addresses that `before` knows of the same servers: nothing waits for a look-up.
+    pub fn inherit(&mut self, before: &Self) {
+        for server in &mut self.0 {
+            if let Some(same) = before.same(server) {
+                server.addresses = RwLock::new(before.addresses(same));
+            }
+        }
+    }
+
+    /// The server of `before` that `server` is.
+    pub(super) fn was(&self, server: ServerId, before: &Self) -> Option<ServerId> {
+        before.same(self.0.get(server.0)?)
+    }
+
+    fn same(&self, server: &Server) -> Option<ServerId> {
+        let same = |own: &Server| own.host == server.host && own.port == server.port;
+        self.0.iter().position(same).map(ServerId)
+    }
+
     /// How many servers there are.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -115,8 +115,19 @@ fn shown(line: &str) -> Option<&str> {
     let bare = line.strip_prefix("# ").unwrap_or(line);
     let (key, _) = bare.split_once(" = ")?;
     key.bytes()
-        .all(|b| b.is_ascii_lowercase() || b == b'_')
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         .then_some(bare)
+}
+
+/// The keys of a table on one line: `{ per = "user", burst = 20 }`.
+fn inner_keys(value: &str) -> impl Iterator<Item = &str> {
+    let inner = value
+        .strip_prefix("{ ")
+        .and_then(|value| value.strip_suffix(" }"));
+    inner
+        .into_iter()
+        .flat_map(|inner| inner.split(", "))
+        .filter_map(|pair| Some(pair.split_once(" = ")?.0))
 }
 
 fn load(text: &str) -> Config {
@@ -128,16 +139,22 @@ fn load(text: &str) -> Config {
 
 #[test]
 fn gateway_toml_shows_every_key_once_and_invents_none() {
+    let mut known = Config::shape().leaves();
     let mut section = String::new();
     let mut keys = Vec::new();
     for line in example().lines() {
         if line.starts_with('[') {
             section = line.trim_matches(['[', ']']).to_owned() + ".";
         } else if let Some(bare) = shown(line) {
-            keys.push(format!("{section}{}", bare.split_once(" = ").unwrap().0));
+            let (key, value) = bare.split_once(" = ").unwrap();
+            let key = format!("{section}{key}");
+            if known.contains(&key) {
+                keys.push(key);
+            } else {
+                keys.extend(inner_keys(value).map(|inner| format!("{key}.{inner}")));
+            }
         }
     }
-    let mut known = Config::shape().leaves();
     keys.sort();
     known.sort();
     assert_eq!(keys, known);
@@ -154,8 +171,15 @@ fn gateway_toml_shows_every_default() {
 
     // What has no default is shown by an example.
     let mut expected = as_is.print_all();
-    expected.insert("route[0].body".to_owned(), "\"16MiB\"".to_owned());
-    expected.insert("route[0].response".to_owned(), "\"1m\"".to_owned());
+    for (key, value) in [
+        ("body", "\"16MiB\""),
+        ("response", "\"1m\""),
+        ("rate.per", "\"address\""),
+        ("rate.limit", "\"100/s\""),
+        ("rate.burst", "200"),
+    ] {
+        expected.insert(format!("route[0].{key}"), value.to_owned());
+    }
     expected.insert(
         "session.secret".to_owned(),
         "{ env = \"WX_SESSION_SECRET\" }".to_owned(),

@@ -13,6 +13,8 @@ const PAGES: &[&str] = &[
     "client/README.zh-CN.md",
     "docs/architecture.md",
     "docs/mock.md",
+    "docs/operations.md",
+    "docs/operations.zh-CN.md",
     "docs/start.md",
     "docs/start.zh-CN.md",
     "docs/troubleshooting.md",
@@ -120,6 +122,7 @@ fn the_pages_of_the_two_languages_show_the_same_code() {
     for page in [
         "README",
         "client/README",
+        "docs/operations",
         "docs/start",
         "docs/troubleshooting",
         "docs/upstreams",

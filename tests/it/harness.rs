@@ -137,11 +137,10 @@ impl Bed {
 
 /// The config of a test.
 pub fn config(wechat: &str, upstream: &str, top: &str, routes: &str) -> Config {
-    let (keys, sections) = top.split_at(
-        top.find('[')
-            .filter(|at| top[..*at].trim().is_empty() || top[..*at].ends_with('\n'))
-            .unwrap_or(top.len()),
-    );
+    let first = top
+        .match_indices('[')
+        .find(|(at, _)| top[..*at].trim().is_empty() || top[..*at].ends_with('\n'));
+    let (keys, sections) = top.split_at(first.map_or(top.len(), |(at, _)| at));
     let listen = if keys.contains("listen") {
         ""
     } else {

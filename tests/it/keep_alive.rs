@@ -148,6 +148,66 @@ fn one_connection_too_many_is_told_so() {
 }
 
 #[test]
+fn an_empty_line_between_requests_is_nothing_at_all() {
+    let bed = Bed::with("[timeouts]\nidle = \"2s\"\nheader = \"1s\"\n", PUBLIC);
+    let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    // In one write with the request, and by itself after the answer; before the lull and after it.
+    for (lines, later) in [("\r\n", ""), ("", "\r\n"), ("\r\n\r\n", "\r\n")] {
+        let mut client = bed.client();
+        client.write(format!("{get}{lines}").as_bytes());
+        assert_eq!(client.reply(false).status, 200);
+        client.write(later.as_bytes());
+        pass(&bed, PARKED);
+        client.write(later.as_bytes());
+        client.write(get.as_bytes());
+        assert_eq!(client.reply(false).status, 200);
+        client.write(lines.as_bytes());
+        let start = Instant::now();
+        assert!(client.is_closed(), "without a word");
+        assert!(start.elapsed() < Duration::from_secs(6));
+    }
+}
+
+#[test]
+fn trailers_end_a_request_like_any_other_end() {
+    let bed = Bed::with("", PUBLIC);
+    let mut client = bed.client();
+    client.write(
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n",
+    );
+    assert_eq!(client.reply(false).status, 200);
+    pass(&bed, PARKED);
+    assert_eq!(client.send("GET", "/", &[], b"").status, 200);
+}
+
+#[test]
+fn a_head_that_has_begun_is_answered_by_a_drain() {
+    let bed = Bed::with("workers = 1\n", PUBLIC);
+    let (mut fresh, mut used, mut idle) = (bed.client(), bed.client(), bed.client());
+    assert_eq!(used.send("GET", "/", &[], b"").status, 200);
+    for client in [&mut fresh, &mut used] {
+        client.write(b"GET / HTTP/1.1\r\nHo");
+    }
+    // What was written before this is answered has come.
+    assert_eq!(bed.client().send("GET", "/", &[], b"").status, 200);
+    let Bed {
+        gateway,
+        upstream,
+        mock,
+        runtime,
+    } = bed;
+    let draining = std::thread::spawn(move || gateway.drain());
+    assert!(idle.is_closed());
+    for client in [&mut fresh, &mut used] {
+        client.write(b"st: a\r\n\r\n");
+        assert_eq!(client.reply(false).status, 200);
+        assert!(client.is_closed());
+    }
+    assert!(draining.join().unwrap());
+    drop((upstream, mock, runtime));
+}
+
+#[test]
 fn a_drain_ends_idle_connections_and_waits_for_the_rest() {
     let (go, wait) = std::sync::mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);

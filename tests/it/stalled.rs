@@ -40,7 +40,7 @@ fn a_request_behind_an_answer_that_is_not_taken_yet_spoils_nothing() {
         .is_ok()
             && stream.write_all(&vec![b'x'; length]).is_ok()
     });
-    let top = "[timeouts]\nheader = \"300ms\"\nstream = \"30s\"\n";
+    let top = "[timeouts]\nheader = \"300ms\"\nstream = \"5m\"\n";
     let bed = Bed::around(upstream, top, PUBLIC);
     // Some of these are as long as what sockets hold, and a little more, which hyper holds.
     let clients: Vec<_> = (64..128)

@@ -160,19 +160,26 @@ fn a_client_that_stops_reading_stops_the_upstream() {
 
 #[test]
 fn a_client_that_hangs_up_cancels_the_upstream() {
-    let (gone, cancelled) = mpsc::channel();
-    let upstream = Upstream::connecting(move |stream, record| {
-        let _ = stream.read(&mut [0; 1024]);
-        record(crate::harness::Seen::default());
-        // Only the end of the connection ends this read.
-        let _ = gone.send(stream.read(&mut [0; 1024]).unwrap_or(0));
-    });
-    let bed = Bed::around(upstream, "", PUBLIC);
-    let mut client = bed.client();
-    client.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    bed.upstream.wait_for(1);
-    drop(client);
-    assert_eq!(cancelled.recv_timeout(Duration::from_secs(10)), Ok(0));
+    // Whatever comes behind the request that is under way.
+    for behind in ["", "GET / HTTP/1.1\r\nHo", "GARBAGE\r\n"] {
+        let (gone, cancelled) = mpsc::channel();
+        let upstream = Upstream::connecting(move |stream, record| {
+            let _ = stream.read(&mut [0; 1024]);
+            record(crate::harness::Seen::default());
+            // Only the end of the connection ends this read.
+            let _ = gone.send(stream.read(&mut [0; 1024]).unwrap_or(0));
+        });
+        let bed = Bed::around(upstream, "", PUBLIC);
+        let mut client = bed.client();
+        client.write(format!("GET / HTTP/1.1\r\nHost: a\r\n\r\n{behind}").as_bytes());
+        bed.upstream.wait_for(1);
+        drop(client);
+        assert_eq!(
+            cancelled.recv_timeout(Duration::from_secs(10)),
+            Ok(0),
+            "{behind}"
+        );
+    }
 }
 
 #[test]

@@ -356,6 +356,16 @@ mod tests {
     }
 
     #[test]
+    fn one_check_that_fails_is_a_demo_that_failed() {
+        let mut screen = Screen::new();
+        screen.check("it holds", true);
+        assert!(screen.sum_up());
+        screen.check("it does not", false);
+        screen.check("it holds again", true);
+        assert!(!screen.sum_up());
+    }
+
+    #[test]
     fn long_values_are_cut() {
         assert_eq!(short("short"), "short");
         let long = format!("{}{}", "x".repeat(30), "yyyyyy");

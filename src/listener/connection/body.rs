@@ -13,12 +13,30 @@ use crate::listener::connection::state::State;
 /// The body of a request as it comes in, streamed.
 pub struct RequestBody {
     incoming: Incoming,
-    state: Rc<State>,
+    /// Where the connection has nothing else to read meanwhile.
+    state: Option<Rc<State>>,
 }
 
 impl RequestBody {
     pub(in crate::listener) fn new(incoming: Incoming, state: Rc<State>) -> Self {
-        Self { incoming, state }
+        Self {
+            incoming,
+            state: Some(state),
+        }
+    }
+
+    /// One of many that come in on a connection.
+    pub(in crate::listener) fn multiplexed(incoming: Incoming) -> Self {
+        Self {
+            incoming,
+            state: None,
+        }
+    }
+
+    fn has_ended(&self) {
+        if let Some(state) = &self.state {
+            state.has_read_whole();
+        }
     }
 }
 
@@ -38,8 +56,12 @@ impl http_body::Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let body = self.get_mut();
         let frame = ready!(Pin::new(&mut body.incoming).poll_frame(cx));
-        if frame.is_none() {
-            body.state.has_read_whole();
+        // Nothing comes after trailers, and nobody asks again.
+        if frame
+            .as_ref()
+            .is_none_or(|frame| frame.as_ref().is_ok_and(Frame::is_trailers))
+        {
+            body.has_ended();
         }
         Poll::Ready(frame)
     }
@@ -56,7 +78,7 @@ impl http_body::Body for RequestBody {
 impl Drop for RequestBody {
     fn drop(&mut self) {
         if self.incoming.is_end_stream() {
-            self.state.has_read_whole();
+            self.has_ended();
         }
     }
 }

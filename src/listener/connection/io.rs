@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -21,6 +21,9 @@ use crate::listener::framing::{Bounds, Framing};
 /// kernel does for a list.
 const SHORT: usize = 4096;
 
+/// So much is read of what comes behind a refusal.
+const UNWANTED: usize = 64 << 10;
+
 /// Room to put slices together and to read into, shared by the connections of a worker.
 pub(in crate::listener) type Desk = Rc<RefCell<Vec<u8>>>;
 
@@ -31,6 +34,8 @@ pub(in crate::listener) struct Io {
     held: BytesMut,
     /// So much of it may go on.
     free: usize,
+    /// So much came behind a refusal.
+    unwanted: usize,
     framing: Framing,
     bounds: Rc<Bounds>,
     state: Rc<State>,
@@ -43,7 +48,8 @@ impl Io {
             stream,
             held: BytesMut::new(),
             free: 0,
-            framing: Framing::new(),
+            unwanted: 0,
+            framing: Framing::new(worker.h2c),
             bounds: Rc::clone(&worker.bounds),
             state,
             desk: Rc::clone(&worker.desk),
@@ -75,12 +81,17 @@ impl Io {
                 return Poll::Ready(Ok(true));
             }
             if self.state.refused().is_some() {
-                return Poll::Pending;
+                return self.await_end(cx);
             }
             if !ready!(self.hold_more(cx))? {
                 return Poll::Ready(Ok(false));
             }
         }
+    }
+
+    /// Whether it is not HTTP/1 that the peer speaks.
+    pub(in crate::listener) fn is_foreign(&self) -> bool {
+        self.framing.is_foreign()
     }
 
     /// Tells the peer that nothing more will come from us.
@@ -113,10 +124,11 @@ impl Io {
         if new.is_empty() {
             return Poll::Ready(Ok(true));
         }
-        self.state.heard();
         let free = self.framing.scan(new, &self.bounds).unwrap_or(0);
-        let is_all = free == new.len();
-        if !is_all {
+        if free > 0 {
+            self.state.heard();
+        }
+        if free < new.len() {
             self.held
                 .extend_from_slice(new.get(free..).unwrap_or_default());
             self.state.holds(true);
@@ -135,14 +147,36 @@ impl Io {
         if buffer.filled().is_empty() {
             return Poll::Ready(Ok(false));
         }
-        self.state.heard();
         self.held.extend_from_slice(buffer.filled());
         Poll::Ready(Ok(true))
+    }
+
+    /// Waits, behind a refusal, for the peer's end: what it asked for before may still be under way, and
+    /// ends with it.
+    fn await_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let mut desk = self.desk.borrow_mut();
+        while self.unwanted < UNWANTED {
+            desk.clear();
+            desk.reserve(SHORT);
+            let mut buffer = ReadBuf::uninit(desk.spare_capacity_mut());
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+            if buffer.filled().is_empty() {
+                return Poll::Ready(Ok(false));
+            }
+            self.unwanted += buffer.filled().len();
+        }
+        Poll::Pending
     }
 
     /// Finds out how much of what is held may go on. Of a broken body hyper hears; of a head that is
     /// none it never does: that is the driver's to answer, when the answers before it are out.
     fn look(&mut self) -> io::Result<()> {
+        self.drop_first(self.framing.blank(&self.held));
+        if self.held.is_empty() {
+            self.state.holds(false);
+            return Ok(());
+        }
+        self.state.heard();
         match self.framing.scan(&self.held, &self.bounds) {
             Ok(free) => self.free = free,
             Err(_) if self.framing.is_within() => return Err(io::ErrorKind::InvalidData.into()),
@@ -155,8 +189,13 @@ impl Io {
     /// Hands on what may go on, as far as there is room.
     fn hand_on(&mut self, buffer: &mut ReadBuf<'_>) {
         let length = self.free.min(buffer.remaining());
-        buffer.put_slice(&self.held.split_to(length));
+        buffer.put_slice(self.held.get(..length).unwrap_or_default());
+        self.drop_first(length);
         self.free -= length;
+    }
+
+    fn drop_first(&mut self, length: usize) {
+        self.held.advance(length);
         if self.held.is_empty() {
             self.held = BytesMut::new();
         }

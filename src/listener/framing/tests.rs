@@ -12,10 +12,13 @@ const BOUNDS: Bounds = Bounds {
 
 /// What is left of `bytes` to go on, fed in pieces of `size`: how many went on, and why no more.
 fn feed(bytes: &[u8], size: usize) -> (usize, Option<Refusal>) {
-    let (mut framing, mut held, mut gone) = (Framing::new(), Vec::new(), 0);
+    let (mut framing, mut held, mut gone) = (Framing::new(false), Vec::new(), 0);
     for piece in bytes.chunks(size.max(1)) {
         held.extend_from_slice(piece);
         loop {
+            let blank = framing.blank(&held);
+            held.drain(..blank);
+            gone += blank;
             match framing.scan(&held, &BOUNDS) {
                 Ok(0) => break,
                 Ok(free) => {
@@ -90,6 +93,32 @@ fn a_head_goes_on_whole_or_not_at_all() {
     }
     let two = format!("{head}{}", &head[..20]);
     assert_eq!(fed(&two), (head.len(), None));
+}
+
+#[test]
+fn http_2_is_known_by_its_whole_preface() {
+    let after = [PREFACE, b"\0\0\0\x04\0\0\0\0\0 any bytes"].concat();
+    for size in 1..after.len() {
+        let (mut framing, mut gone, mut held) = (Framing::new(true), 0, Vec::new());
+        for piece in after.chunks(size) {
+            held.extend_from_slice(piece);
+            let free = framing.scan(&held, &BOUNDS).unwrap();
+            assert!(free == 0 || framing.is_foreign());
+            held.drain(..free);
+            gone += free;
+        }
+        assert_eq!(gone, after.len());
+    }
+    let mut framing = Framing::new(true);
+    let post = b"POST / HTTP/1.1\r\n\r\n";
+    assert_eq!(framing.scan(post, &BOUNDS), Ok(post.len()));
+    assert!(!framing.is_foreign());
+    // Once HTTP/1 is spoken, and where nobody expects it, it is no request.
+    assert_eq!(framing.scan(PREFACE, &BOUNDS), Err(Refusal::BadRequest));
+    assert_eq!(
+        Framing::new(false).scan(PREFACE, &BOUNDS),
+        Err(Refusal::BadRequest)
+    );
 }
 
 #[test]
@@ -235,8 +264,13 @@ proptest! {
     fn heads_that_go_on_are_heads_to_the_parser(
         lines in prop::collection::vec("(Content-Length|Transfer-Encoding|X|Host|x-y):[ \t]{0,2}(chunked|[0-9]{0,3}|a b)[ \t]{0,2}", 0..5),
     ) {
-        let head = format!("POST / HTTP/1.1\r\n{}\r\n", lines.iter().map(|line| format!("{line}\r\n")).collect::<String>());
-        let mut framing = Framing::new();
+        let mut head = String::from("POST / HTTP/1.1\r\n");
+        for line in &lines {
+            head.push_str(line);
+            head.push_str("\r\n");
+        }
+        head.push_str("\r\n");
+        let mut framing = Framing::new(false);
         if let Ok(free) = framing.scan(head.as_bytes(), &BOUNDS) {
             let mut room = [httparse::EMPTY_HEADER; 8];
             let mut parsed = httparse::Request::new(&mut room);

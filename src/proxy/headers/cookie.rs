@@ -2,6 +2,22 @@
 
 use http::{HeaderMap, HeaderValue, header};
 
+/// Makes one line of several, as HTTP/2 sends them (RFC 9113 §8.2.3) and nobody reads them in HTTP/1.
+pub(super) fn join(headers: &mut HeaderMap) {
+    let lines: Vec<&[u8]> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if lines.len() < 2 {
+        return;
+    }
+    // What lines hold is fit for a line.
+    if let Ok(line) = HeaderValue::from_bytes(&lines.join(b"; ".as_slice())) {
+        headers.insert(header::COOKIE, line);
+    }
+}
+
 /// Cuts every crumb of that name out of all cookie lines; a line without another goes.
 pub(super) fn cut(headers: &mut HeaderMap, name: &str) {
     let lines = headers.get_all(header::COOKIE);

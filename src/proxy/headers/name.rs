@@ -139,7 +139,10 @@ fn is_reserved(name: &str) -> bool {
     match name.as_bytes().first() {
         Some(b'x') => {
             name.starts_with("x-forwarded-")
-                || matches!(name, "x-real-ip" | "x-original-url" | "x-rewrite-url")
+                || matches!(
+                    name,
+                    "x-real-ip" | "x-original-url" | "x-original-forwarded-for" | "x-rewrite-url"
+                )
         }
         Some(b'f') => name == "forwarded",
         Some(b'p') => name == "proxy",

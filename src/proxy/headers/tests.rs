@@ -58,6 +58,7 @@ fn every_spelling_of_a_reserved_name_is_removed() {
         "X-Real-IP",
         "X_Real_IP",
         "X-Original-URL",
+        "X-Original-Forwarded-For",
         "X-Rewrite-URL",
         "Proxy",
         "x-wx-phone-country",

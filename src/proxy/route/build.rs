@@ -14,6 +14,7 @@ use crate::proxy::cors::Cors;
 use crate::proxy::headers::Fields;
 use crate::proxy::lines::Lines;
 use crate::proxy::{host, path, prefix};
+use crate::rate::Per;
 use crate::setting::{Size, shown};
 
 impl Table {
@@ -88,6 +89,17 @@ fn route(index: usize, config: &Config, body: Size, mistakes: &mut Mistakes<'_>)
         mistakes.tell("response", "is zero", help);
     }
     extras::check(config, mistakes.route, mistakes.faults);
+    let by_user = config
+        .rate
+        .as_ref()
+        .is_some_and(|rate| rate.per == Per::User);
+    if by_user && config.require == Require::None {
+        mistakes.tell(
+            "rate.per",
+            "cannot be \"user\": a route with `require = \"none\"` knows no users",
+            "write \"address\", or another `require`",
+        );
+    }
     let to = target(config, mistakes);
     let path = prefix("path", &config.path, mistakes);
     let path = path.map(|path| Box::from(path::as_read(&path)));
@@ -107,6 +119,7 @@ fn route(index: usize, config: &Config, body: Size, mistakes: &mut Mistakes<'_>)
         set: Lines::new(&config.set),
         response_set: Lines::new(&config.response_set),
         cors: Cors::new(&config.cors),
+        rate: config.rate.clone(),
         hosts,
         path: path?,
         methods: config.methods.clone(),

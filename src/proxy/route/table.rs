@@ -13,6 +13,7 @@ use crate::proxy::cors::{Access, Asker, Cors};
 use crate::proxy::headers::Fields;
 use crate::proxy::lines::Lines;
 use crate::proxy::path;
+use crate::rate::Rule;
 use crate::setting::Size;
 
 /// One route, ready for requests.
@@ -38,6 +39,8 @@ pub struct Route {
     pub response_set: Lines,
     /// Which pages of other origins may ask.
     pub cors: Option<Cors>,
+    /// How often it may be asked.
+    pub rate: Option<Rule>,
     pub(super) hosts: Vec<HostRule>,
     /// As it is read, without a `/` at its end; `""` stands for every path.
     pub(super) path: Box<str>,

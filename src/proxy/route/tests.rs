@@ -23,6 +23,7 @@ fn config(host: &[&str], path: &str, methods: &[Method]) -> Config {
         set: HeaderLines::default(),
         response_set: HeaderLines::default(),
         cors: Vec::new(),
+        rate: None,
     }
 }
 

@@ -50,8 +50,14 @@ impl Record {
     ) -> Self {
         let line = |name| headers.get(name).map_or(&[][..], HeaderValue::as_bytes);
         let query = uri.query().unwrap_or_default();
+        // HTTP/2 has it in a pseudo-header.
+        let host = uri
+            .authority()
+            .map_or(&[][..], |host| host.as_str().as_bytes());
         let texts = [
-            line(header::HOST),
+            headers
+                .get(header::HOST)
+                .map_or(host, HeaderValue::as_bytes),
             uri.path().as_bytes(),
             query.as_bytes(),
             line(header::USER_AGENT),

@@ -428,6 +428,7 @@ fn nobody_says_who_he_is() {
         "X-Forwarded-Host",
         "X_Forwarded_For",
         "X-Original-URL",
+        "X-Original-Forwarded-For",
         "X-Rewrite-URL",
         "X_Original_URL",
         "Proxy",

@@ -117,13 +117,18 @@ impl Process {
     /// The same in a folder that has more in it. A log that does not go to standard error must go to
     /// `gateway.log` there.
     pub fn run_in(folder: Folder, config: &str) -> Self {
-        let log = folder.file("gateway.log");
         let config = folder.write("gateway.toml", config);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_wxgate"))
-            .args(["run", "-c", &config])
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wxgate"));
+        command.args(["run", "-c", &config]).stdin(Stdio::null());
+        Self::start(folder, command)
+    }
+
+    /// The same by a command of its own.
+    pub fn start(folder: Folder, mut command: Command) -> Self {
+        let log = folder.file("gateway.log");
+        let mut child = command
             .env("WX_SECRET", SECRET)
             .env("RUST_LOG", "trace")
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -115,6 +115,22 @@ pub const WAYS: &[Way] = &[
         let form = ("Content-Type", "application/x-www-form-urlencoded");
         Bed::new().send("POST", "/wxgate/login", &[form], b"code=c")
     }),
+    ("rate_limited", "a second login under `[rate]`", || {
+        let bed = Bed::with("[rate]\nlogin = { limit = \"1/m\" }\n", ROUTES);
+        bed.sign_in("oAlice");
+        bed.call("login", "", &json!({ "code": "c" }))
+    }),
+    (
+        "rate_limited",
+        "a second request of a route with a rate",
+        || {
+            let routes =
+                "[[route]]\npath = \"/\"\nto = \"{upstream}\"\nrate = { limit = \"1/m\" }\n";
+            let bed = Bed::with("", routes);
+            bed.send("GET", "/", &[], b"");
+            bed.send("GET", "/", &[], b"")
+        },
+    ),
     ("head_too_large", "one long line", || {
         let long = "a".repeat(40_000);
         Bed::new().send("GET", "/public", &[("X-Long", &long)], b"")

@@ -22,6 +22,7 @@ pub(super) const RESERVED: &[&str] = &[
     "forwarded",
     "x-real-ip",
     "x-original-url",
+    "x-original-forwarded-for",
     "x-rewrite-url",
     "proxy",
 ];
@@ -57,6 +58,7 @@ fn is_clean(seen: &Seen) {
         "x-wx-openid",
         "x-wx-source",
         "x-original-url",
+        "x-original-forwarded-for",
         "forwarded",
         "proxy",
     ] {

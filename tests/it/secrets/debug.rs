@@ -1,6 +1,7 @@
 //! `Debug` of what other crates can see: it holds no secret and no person.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
@@ -9,6 +10,7 @@ use wxgate::auth::{
 };
 use wxgate::endpoint::{self, Endpoints};
 use wxgate::mock::{self, Mock, User};
+use wxgate::rate;
 use wxgate::session::{self, Sessions};
 use wxgate::setting::Secret;
 use wxgate::telemetry::access_log::Record;
@@ -137,7 +139,9 @@ async fn what_a_request_carries_is_not_shown() {
     discreet(&client);
     let apps = vec![person().appid];
     let settings = endpoint::Config::default();
-    let endpoints = Endpoints::new(&settings, apps, sessions, client, carrier, None);
+    let limits = rate::Limits::new(&rate::Config::default(), std::iter::empty());
+    let limits = Arc::new(limits);
+    let endpoints = Endpoints::new(&settings, apps, sessions, client, carrier, None, limits);
     let endpoint = endpoint::route("/wxgate", &Method::POST, "/wxgate/userinfo").unwrap();
     let mut request = Request::new(());
     *request.headers_mut() = headers;

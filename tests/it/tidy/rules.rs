@@ -44,6 +44,7 @@ const PURE: &[&str] = &[
     "src/proxy/retry",
     "src/proxy/route",
     "src/proxy/trace",
+    "src/rate/rule",
     "src/session/packed",
     "src/session/user",
     "src/upstream/balance",

@@ -31,6 +31,7 @@ fn any_name() -> impl Strategy<Value = String> {
         "forwarded",
         "x-real-ip",
         "x-original-url",
+        "x-original-forwarded-for",
         "x-rewrite-url",
         "proxy",
         "accept",
@@ -75,7 +76,7 @@ proptest! {
                 .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
                 .collect();
             let reserved = folded.starts_with("x-wx-") || folded.starts_with("x-forwarded-")
-                || ["remote-user", "forwarded", "x-real-ip", "x-original-url", "x-rewrite-url", "proxy"]
+                || ["remote-user", "forwarded", "x-real-ip", "x-original-url", "x-original-forwarded-for", "x-rewrite-url", "proxy"]
                     .contains(&folded.as_str());
             if reserved {
                 let all: Vec<_> = headers.get_all(name).iter().collect();
