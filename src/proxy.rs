@@ -1,12 +1,16 @@
 //! route → authenticate → authorize → inject → forward → respond
 
+mod assertion;
 pub mod body;
 pub mod client_address;
 mod context;
+pub mod cors;
 pub mod handshake;
 pub mod headers;
+pub mod hops;
 pub mod host;
 mod limits;
+mod lines;
 pub mod path;
 pub mod prefix;
 mod request;
@@ -22,17 +26,20 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 
+pub use self::assertion::Assertions;
 pub use self::context::{Context, Trail};
 pub use self::limits::HeadLimits;
+pub use self::lines::Lines;
 use self::websocket::Call;
 pub use self::websocket::Opening;
+use crate::auth::assertion::Unsigned;
 use crate::auth::policy::Caller;
 use crate::auth::{Carrier, Denial, Permit, Token, UnixSeconds};
 use crate::deadline::Wheel;
 use crate::listener::RequestBody;
 use crate::proxy::body::{Bounds, Fault, Outgoing, Returning};
 use crate::proxy::client_address::Trust;
-use crate::proxy::headers::{Forwarded, Rules};
+use crate::proxy::headers::{Field, Forwarded, Rules};
 use crate::proxy::retry::Budget;
 use crate::proxy::route::{Miss, Route, Table};
 use crate::rate::{Exceeded, Limits};
@@ -52,6 +59,9 @@ pub enum Error {
     /// The headers ask for what no honest client asks.
     #[error(transparent)]
     Headers(#[from] headers::Refused),
+    /// It has come through this gateway again and again.
+    #[error(transparent)]
+    Circle(#[from] hops::Circle),
     /// The target is longer than `limits.uri`.
     #[error("the request target is too long")]
     UriTooLong,
@@ -82,6 +92,9 @@ pub enum Error {
     /// The request's body did not come whole, and a part of it was forwarded.
     #[error("{0}, in the middle of being forwarded")]
     BodyUnderway(Fault),
+    /// Who calls cannot be signed, and the service wants it signed.
+    #[error(transparent)]
+    Unsigned(#[from] Unsigned),
     /// Sessions cannot be read.
     #[error(transparent)]
     Session(#[from] session::Error),
@@ -105,6 +118,8 @@ impl From<Miss> for Error {
 pub struct Bearing {
     /// `timeouts.body`
     pub silence: Duration,
+    /// `timeouts.response`
+    pub response: Duration,
     /// The time, for what outlives a request.
     pub clock: fn() -> UnixSeconds,
 }
@@ -129,6 +144,8 @@ pub struct Proxy {
     pub servers: Arc<[Option<ServerId>]>,
     /// The rules for header lines.
     pub rules: Arc<Rules>,
+    /// Signs who calls, where that is wanted.
+    pub assertions: Option<Assertions>,
     /// Where credentials stand.
     pub carrier: Carrier,
     /// All sessions.
@@ -178,7 +195,7 @@ impl Proxy {
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Err(upstream::Error::Switched.into());
         }
-        Ok(self.respond(answer).map(Returned::Body))
+        Ok(self.respond(answer, route).map(Returned::Body))
     }
 
     /// The one route that is meant.
@@ -314,10 +331,35 @@ impl Proxy {
             request_id: context.request_id.header(),
             random: context.random,
         };
-        self.rules.inject(&mut head.headers, permit, forwarded);
+        hops::count(&mut head.headers)?;
+        route.set.write(&mut head.headers);
+        // After what the route sets: nothing stands over who calls.
+        let (headers, assertion) = (&mut head.headers, self.assert(route, permit, context)?);
+        self.rules
+            .inject(headers, permit, route.fields, assertion, forwarded);
         head.uri = request::target(&head.uri, &route.forward_path(context.path))?;
         head.version = Version::HTTP_11;
         Ok(Request::from_parts(head, body))
+    }
+
+    /// The signed statement of who calls, if there is one for the route's upstream.
+    fn assert(
+        &self,
+        route: &Route,
+        permit: &Permit,
+        context: &Context<'_>,
+    ) -> Result<Option<HeaderValue>, Unsigned> {
+        let Some(assertions) = &self.assertions else {
+            return Ok(None);
+        };
+        let who = permit.shared_identity();
+        let audience = route.audience.as_ref();
+        match (who, audience) {
+            (Some(who), Some(audience)) if route.fields.has(Field::Assertion) => assertions
+                .of(who, audience, route.fields, context.now)
+                .map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Sends the request and waits for the head of the answer. A reused connection may die at that
@@ -348,7 +390,7 @@ impl Proxy {
         counts.inspect(|counts| counts.sent(link.is_reused()));
         let keeps = link.is_reused() && request::may_be_repeated(&request);
         let asked = Instant::now();
-        match self.send(link, server, request, keeps).await {
+        match self.send(link, server, route, request, keeps).await {
             Ok(answer) => {
                 counts.inspect(|counts| counts.answered(asked.elapsed()));
                 Ok(answer)
@@ -389,7 +431,7 @@ impl Proxy {
         trail.upstream = Some(link.address());
         counts.inspect(|counts| counts.sent(false));
         let asked = Instant::now();
-        let answer = self.send(link, server, request, false).await;
+        let answer = self.send(link, server, route, request, false).await;
         let answer = answer.map_err(|failure| told(failure.error))?;
         counts.inspect(|counts| counts.answered(asked.elapsed()));
         Ok(answer)
@@ -397,22 +439,29 @@ impl Proxy {
 
     fn send(
         &self,
-        link: upstream::Link<Outgoing>,
+        mut link: upstream::Link<Outgoing>,
         server: ServerId,
+        route: &Route,
         mut request: Request<Outgoing>,
         keeps: bool,
     ) -> impl Future<Output = Result<Response<upstream::Answer<Outgoing>>, upstream::Failure<Outgoing>>>
     {
         let body = request.body_mut();
         body.postpones(link.deadline());
+        link.answers_within(route.response.unwrap_or(self.bearing.response));
         self.upstreams.send(link, server, request, keeps)
     }
 
     /// The answer as the client gets it.
-    fn respond(&self, answer: Response<upstream::Answer<Outgoing>>) -> Response<Returning> {
+    fn respond(
+        &self,
+        answer: Response<upstream::Answer<Outgoing>>,
+        route: &Route,
+    ) -> Response<Returning> {
         let mut answer = answer.map(|body| Returning::new(body, Arc::clone(&self.rules)));
         unframe(answer.headers_mut());
         self.rules.response(answer.headers_mut());
+        route.response_set.write(answer.headers_mut());
         *answer.version_mut() = Version::HTTP_11;
         answer
     }

@@ -5,6 +5,7 @@
 
 mod declare;
 mod fault;
+mod lines;
 mod listen;
 mod print;
 mod quantity;
@@ -16,6 +17,7 @@ mod word;
 
 pub(crate) use declare::{choice, defaults, field, section, text};
 pub use fault::{Fault, Reader};
+pub use lines::{HeaderLine, HeaderLines};
 pub use listen::ListenAddress;
 pub use print::Printed;
 pub use quantity::Size;

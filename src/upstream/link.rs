@@ -136,6 +136,11 @@ where
         Rc::clone(&self.deadline)
     }
 
+    /// The longest wait for the head of an answer, from the next request on.
+    pub fn answers_within(&mut self, wait: Duration) {
+        self.patience.response = wait;
+    }
+
     /// Sends `request` and waits for the head of the answer. `keeps` asks for the request's bytes to
     /// be kept for a failure.
     ///

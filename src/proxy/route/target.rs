@@ -79,6 +79,11 @@ impl Target {
         self.port
     }
 
+    /// Whom assertions for it are for: `http://host:port`.
+    pub fn audience(&self) -> String {
+        format!("http://{}", self.authority)
+    }
+
     /// What is put before a forwarded path: normal, without a `/` at its end, often empty.
     pub fn base(&self) -> &str {
         &self.base
