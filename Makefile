@@ -16,6 +16,7 @@ endif
 CARGO := $(ALONE) cargo
 TOOLS := $(CURDIR)/.tools
 # npm writes it last.
+EXAMPLES := examples/upstreams
 CLIENT_MODULES := client/node_modules/.package-lock.json
 DENY_BIN := $(TOOLS)/cargo-deny-$(DENY)/bin/cargo-deny
 PROFILE := dist
@@ -32,6 +33,9 @@ packages:
 	@missing=; \
 	command -v cc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
+	command -v go >/dev/null || missing="$$missing golang-go"; \
+	command -v php >/dev/null || missing="$$missing php-cli"; \
+	command -v javac >/dev/null || missing="$$missing default-jdk-headless"; \
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
 	command -v openssl >/dev/null || missing="$$missing openssl"; \
 	command -v curl >/dev/null || missing="$$missing curl"; \
@@ -42,7 +46,7 @@ packages:
 	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
 	$$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends $$missing
 
-tools: packages $(TOOLS)/promtool $(TOOLS)/python/done $(TOOLS)/node/done $(CLIENT_MODULES) $(DENY_BIN) ## what the tests need, put into .tools
+tools: packages $(TOOLS)/promtool $(TOOLS)/python/done $(TOOLS)/node/done $(TOOLS)/examples/done $(CLIENT_MODULES) $(DENY_BIN) ## what the tests need, put into .tools
 
 # Unoptimised: built once and used for seconds.
 $(DENY_BIN):
@@ -67,6 +71,16 @@ $(TOOLS)/node/done: tests/upstreams/express/package-lock.json
 	mkdir -p $(TOOLS)/node
 	cp $(<D)/package.json $(<D)/package-lock.json $(TOOLS)/node
 	npm ci --prefix $(TOOLS)/node --no-audit --no-fund --loglevel=error
+	touch $@
+
+# Each in its own way; Go's own packages are built once for all.
+$(TOOLS)/examples/done: $(EXAMPLES)/python/requirements.txt $(EXAMPLES)/node/package-lock.json $(EXAMPLES)/go/go.mod
+	python3 -m venv --clear $(TOOLS)/examples/python
+	$(TOOLS)/examples/python/bin/pip install --quiet --requirement $<
+	mkdir -p $(TOOLS)/examples/node
+	cp $(EXAMPLES)/node/package.json $(EXAMPLES)/node/package-lock.json $(TOOLS)/examples/node
+	npm ci --prefix $(TOOLS)/examples/node --no-audit --no-fund --loglevel=error
+	cd $(EXAMPLES)/go && GOCACHE=$(TOOLS)/examples/go go build -o /dev/null .
 	touch $@
 
 $(CLIENT_MODULES): client/package-lock.json

@@ -2,6 +2,7 @@
 //!
 //! No clock, no I/O, no logging below this line: `now` and random bytes are arguments.
 
+pub mod assertion;
 pub mod credential;
 pub mod crypto;
 pub mod identity;

@@ -168,6 +168,8 @@ impl Config {
         apps::wechat(&mut checks, &self.wechat);
         apps::apps(&mut checks, &self.app);
         names::check(&mut checks, &self.identity, &self.session, &self.limits);
+        names::assertion(&mut checks, &self.identity.assertion);
+        names::routes(&mut checks, &self.identity, &self.route);
         route::check(&mut checks, &self.route, &self.app, &self.endpoints);
         upstream::check(&mut checks, &self.upstream, &self.route);
         upstream::circles(&mut checks, &self.upstream, &self.route, &self.listen);

@@ -7,6 +7,7 @@ mod call;
 mod error;
 mod flight;
 mod health;
+mod jwks;
 mod login;
 mod open_data;
 mod path;
@@ -27,13 +28,14 @@ use crate::rate::Limits;
 use crate::session::Sessions;
 use crate::{setting, wechat};
 use health::Health;
+use jwks::Keys;
 use login::{Exposed, Login};
 use open_data::{Decrypt, PhoneTerms};
 use phone::Phones;
 use session::Desk;
 use userinfo::Profiles;
 
-pub use call::{Call, Reply};
+pub use call::{Call, Caller, Reply};
 pub use error::Error;
 pub use path::{Endpoint, route};
 
@@ -86,17 +88,19 @@ pub struct Endpoints {
     decrypt: Decrypt,
     desk: Desk,
     health: Health,
+    keys: Keys,
     limits: Arc<Limits>,
 }
 
 impl Endpoints {
-    /// The endpoints for the users of `apps`.
+    /// The endpoints for the users of `apps`. `keys` are the public keys of assertions, where there are any.
     pub fn new(
         config: &Config,
         apps: Vec<AppId>,
         sessions: Sessions,
         wechat: wechat::Client,
         carrier: Carrier,
+        keys: Option<serde_json::Value>,
         limits: Arc<Limits>,
     ) -> Self {
         let exposed = Exposed {
@@ -143,6 +147,7 @@ impl Endpoints {
                 checks: session::checks(),
             },
             health: Health::default(),
+            keys: Keys(keys),
             limits,
         }
     }
@@ -163,7 +168,9 @@ impl Endpoints {
             Endpoint::Login => &self.limits.login,
             Endpoint::Phone => &self.limits.phone,
             Endpoint::UserInfo | Endpoint::Decrypt => &self.limits.decrypt,
-            Endpoint::Session | Endpoint::Logout | Endpoint::Health => return Ok(()),
+            Endpoint::Session | Endpoint::Logout | Endpoint::Health | Endpoint::Jwks => {
+                return Ok(());
+            }
         };
         Ok(limiter.count_address(address)?)
     }
@@ -193,6 +200,7 @@ impl Endpoints {
             Endpoint::Session => self.desk.show(call).await,
             Endpoint::Logout => self.desk.end(call).await,
             Endpoint::Health => self.health.answer(),
+            Endpoint::Jwks => self.keys.answer(),
         }
     }
 

@@ -17,6 +17,9 @@ pub use self::code::Code;
 /// Says that nothing was forwarded, and why.
 pub const REFUSAL: HeaderName = HeaderName::from_static("x-wxgate-refusal");
 
+/// What a request is called in our logs and in the service's.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// Seconds after which to try again, where nothing better is known.
 const SOON: u64 = 1;
 
@@ -118,6 +121,9 @@ pub fn answer(problem: &Problem, request_id: &str) -> Response<Bytes> {
         HeaderValue::from_static("application/problem+json"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
     if !problem.forwarded {
         headers.insert(REFUSAL, HeaderValue::from_static(row.word));
     }

@@ -8,6 +8,7 @@ mod front;
 mod guard;
 mod lots;
 mod own;
+mod page;
 mod redirect;
 pub mod reload;
 mod site;
@@ -24,7 +25,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
-use crate::auth::crypto;
+use crate::auth::{assertion, crypto};
 use crate::config::Config;
 use crate::error::Code;
 use crate::gateway::capacity::{most_connections, workers};
@@ -67,6 +68,9 @@ pub enum Error {
     /// Routes that lead nowhere, or that are one. A config that was loaded has none.
     #[error("{}", told(.0))]
     Routes(Vec<route::Fault>),
+    /// Keys of assertions that cannot sign, by their places. A config that was loaded has none.
+    #[error("keys of assertions cannot sign: {0:?}")]
+    Assertion(Vec<(usize, assertion::Fault)>),
 }
 
 fn told(faults: &[route::Fault]) -> String {

@@ -1,13 +1,17 @@
 //! route → authenticate → authorize → inject → forward → respond
 
+mod assertion;
 pub mod body;
 pub mod client_address;
 mod context;
+pub mod cors;
 mod forward;
 pub mod handshake;
 pub mod headers;
+pub mod hops;
 pub mod host;
 mod limits;
+mod lines;
 pub mod path;
 pub mod prefix;
 mod request;
@@ -21,17 +25,20 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 
+pub use self::assertion::Assertions;
 pub use self::context::{Context, Trail};
 pub use self::limits::HeadLimits;
+pub use self::lines::Lines;
 use self::websocket::Call;
 pub use self::websocket::Opening;
+use crate::auth::assertion::Unsigned;
 use crate::auth::policy::Caller;
 use crate::auth::{Carrier, Denial, Permit, Token, UnixSeconds};
 use crate::deadline::Wheel;
 use crate::listener::RequestBody;
 use crate::proxy::body::{Bounds, Fault, Outgoing, Returning};
 use crate::proxy::client_address::Trust;
-use crate::proxy::headers::{Forwarded, Rules};
+use crate::proxy::headers::{Field, Forwarded, Rules};
 use crate::proxy::retry::Budget;
 use crate::proxy::route::{Miss, Route, Table};
 use crate::rate::{Exceeded, Limits};
@@ -51,6 +58,9 @@ pub enum Error {
     /// The headers ask for what no honest client asks.
     #[error(transparent)]
     Headers(#[from] headers::Refused),
+    /// It has come through this gateway again and again.
+    #[error(transparent)]
+    Circle(#[from] hops::Circle),
     /// The target is longer than `limits.uri`.
     #[error("the request target is too long")]
     UriTooLong,
@@ -81,6 +91,9 @@ pub enum Error {
     /// The request's body did not come whole, and a part of it was forwarded.
     #[error("{0}, in the middle of being forwarded")]
     BodyUnderway(Fault),
+    /// Who calls cannot be signed, and the service wants it signed.
+    #[error(transparent)]
+    Unsigned(#[from] Unsigned),
     /// Sessions cannot be read.
     #[error(transparent)]
     Session(#[from] session::Error),
@@ -128,6 +141,8 @@ pub struct Proxy {
     pub leads: Arc<[Option<GroupId>]>,
     /// The rules for header lines.
     pub rules: Arc<Rules>,
+    /// Signs who calls, where that is wanted.
+    pub assertions: Option<Assertions>,
     /// Where credentials stand.
     pub carrier: Carrier,
     /// All sessions.
@@ -177,7 +192,7 @@ impl Proxy {
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Err(upstream::Error::Switched.into());
         }
-        Ok(self.respond(answer).map(Returned::Body))
+        Ok(self.respond(answer, route).map(Returned::Body))
     }
 
     /// The one route that is meant.
@@ -315,10 +330,35 @@ impl Proxy {
             request_id: context.request_id.header(),
             random: context.random,
         };
-        self.rules.inject(&mut head.headers, permit, forwarded);
+        hops::count(&mut head.headers)?;
+        route.set.write(&mut head.headers);
+        // After what the route sets: nothing stands over who calls.
+        let (headers, assertion) = (&mut head.headers, self.assert(route, permit, context)?);
+        self.rules
+            .inject(headers, permit, route.fields, assertion, forwarded);
         head.uri = request::target(&head.uri, &route.forward_path(context.path))?;
         head.version = Version::HTTP_11;
         Ok(Request::from_parts(head, body))
+    }
+
+    /// The signed statement of who calls, if there is one for the route's upstream.
+    fn assert(
+        &self,
+        route: &Route,
+        permit: &Permit,
+        context: &Context<'_>,
+    ) -> Result<Option<HeaderValue>, Unsigned> {
+        let Some(assertions) = &self.assertions else {
+            return Ok(None);
+        };
+        let who = permit.shared_identity();
+        let audience = route.audience.as_ref();
+        match (who, audience) {
+            (Some(who), Some(audience)) if route.fields.has(Field::Assertion) => assertions
+                .of(who, audience, route.fields, context.now)
+                .map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Where `route` leads.
@@ -327,10 +367,15 @@ impl Proxy {
     }
 
     /// The answer as the client gets it.
-    fn respond(&self, answer: Response<upstream::Answer<Outgoing>>) -> Response<Returning> {
+    fn respond(
+        &self,
+        answer: Response<upstream::Answer<Outgoing>>,
+        route: &Route,
+    ) -> Response<Returning> {
         let mut answer = answer.map(|body| Returning::new(body, Arc::clone(&self.rules)));
         unframe(answer.headers_mut());
         self.rules.response(answer.headers_mut());
+        route.response_set.write(answer.headers_mut());
         *answer.version_mut() = Version::HTTP_11;
         answer
     }

@@ -5,6 +5,7 @@
 
 mod declare;
 mod fault;
+mod lines;
 mod listen;
 mod origin;
 mod print;
@@ -17,6 +18,7 @@ mod word;
 
 pub(crate) use declare::{choice, defaults, field, section, text};
 pub use fault::{Fault, Reader};
+pub use lines::{HeaderLine, HeaderLines};
 pub use listen::ListenAddress;
 pub use origin::{Origin, ServerAddress};
 pub use print::Printed;

@@ -61,6 +61,11 @@ impl Permit {
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_deref()
     }
+
+    /// The same, to be kept.
+    pub fn shared_identity(&self) -> Option<&Arc<Identity>> {
+        self.identity.as_ref()
+    }
 }
 
 /// Why a policy was not met.

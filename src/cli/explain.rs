@@ -12,7 +12,8 @@ use crate::config::{Config, Sources};
 use crate::error::Problem;
 use crate::gateway::way::{Crossing, Scheme, Sign, Way};
 use crate::proxy;
-use crate::proxy::headers::Names;
+use crate::proxy::Lines;
+use crate::proxy::headers::{Field, Names};
 use crate::proxy::route::{Explanation, Route, Table, To};
 use crate::setting::{Origin, Setting};
 
@@ -175,7 +176,7 @@ fn passed(
         line(out, "", format_args!("others get {}", words.join(", ")))?;
     }
     line(out, "body", format_args!("at most {}", bare(&route.body)))?;
-    identity(out, route.policy.require, &config.identity)?;
+    identity(out, route, &config.identity)?;
     let forwarded = route.forward_path(path);
     let query = query.map_or_else(String::new, |query| format!("?{query}"));
     line(
@@ -186,13 +187,48 @@ fn passed(
             leads(target.to(), &format!("{forwarded}{query}"), config)
         ),
     )?;
-    match route.forwarded_prefix() {
-        Some(prefix) => {
-            let prefix = prefix.to_str().unwrap_or_default().to_owned();
-            line(out, "", format_args!("with X-Forwarded-Prefix: {prefix}"))
-        }
-        None => Ok(()),
+    if let Some(prefix) = route.forwarded_prefix() {
+        let prefix = prefix.to_str().unwrap_or_default().to_owned();
+        line(out, "", format_args!("with X-Forwarded-Prefix: {prefix}"))?;
     }
+    lines(out, "", &route.set)?;
+    if let Some(wait) = route.response {
+        let wait = bare(&wait);
+        line(
+            out,
+            "",
+            format_args!("which has {wait} to begin its answer"),
+        )?;
+    }
+    lines(out, "answer", &route.response_set)?;
+    if let Some(cors) = &route.cors {
+        let pages = cors.pages();
+        line(
+            out,
+            "cors",
+            format_args!("pages of {pages} may ask; preflights need no credential"),
+        )?;
+    }
+    Ok(())
+}
+
+/// The header lines that the route writes itself; their values may be secret.
+fn lines(out: &mut String, word: &str, lines: &Lines) -> fmt::Result {
+    let named = |written: bool| {
+        let names = lines.names().filter(|(_, other)| *other == written);
+        let names: Vec<_> = names.map(|(name, _)| bare(name)).collect();
+        names.join(", ")
+    };
+    let (written, taken) = (named(true), named(false));
+    let mut word = word;
+    if !written.is_empty() {
+        line(out, word, format_args!("with {written} as the route says"))?;
+        word = "";
+    }
+    if !taken.is_empty() {
+        line(out, word, format_args!("without {taken}"))?;
+    }
+    Ok(())
 }
 
 /// Where a request for `target` is sent.
@@ -210,31 +246,50 @@ fn leads(to: &To, target: &str, config: &Config) -> String {
 }
 
 /// The headers that tell the upstream of a caller who is signed in.
-fn identity(out: &mut String, require: Require, names: &Names) -> fmt::Result {
-    if require == Require::None {
-        return line(out, "identity", "nobody is named, whoever calls");
+fn identity(out: &mut String, route: &Route, names: &Names) -> fmt::Result {
+    let nobody = "nobody is named, whoever calls";
+    if route.policy.require == Require::None {
+        return line(out, "identity", nobody);
     }
-    let shown = |keys: &[&str]| {
-        let all = names.all().into_iter();
-        let wanted = all.filter(|(key, _)| keys.contains(key));
-        let shown: Vec<_> = wanted.filter_map(|(_, name)| name.map(bare)).collect();
+    let shown = |fields: &[Field]| {
+        let picked = fields.iter().filter(|field| route.fields.has(**field));
+        let shown: Vec<_> = picked
+            .filter_map(|field| names.of(*field).map(bare))
+            .collect();
         shown.join(", ")
     };
-    let phone = match require {
+    let phone = match route.policy.require {
         Require::Phone => "",
         _ => " once a phone number was shared",
     };
     let rows = [
-        (shown(&["openid", "appid", "source"]), ""),
-        (shown(&["unionid"]), " where WeChat gives one"),
-        (shown(&["phone", "phone_country"]), phone),
+        (shown(&[Field::OpenId, Field::AppId, Field::Source]), ""),
+        (shown(&[Field::UnionId]), " where WeChat gives one"),
+        (shown(&[Field::Phone, Field::PhoneCountry]), phone),
+        signed(route, names),
     ];
+    if rows.iter().all(|(names, _)| names.is_empty()) {
+        return line(out, "identity", nobody);
+    }
     let mut word = "identity";
     for (names, when) in rows.iter().filter(|(names, _)| !names.is_empty()) {
         line(out, word, format_args!("{names}{when}"))?;
         word = "";
     }
     Ok(())
+}
+
+/// The header with a signed statement, and whom it is for.
+fn signed<'a>(route: &'a Route, names: &Names) -> (String, &'a str) {
+    let config = &names.assertion;
+    let is_on = !config.keys.is_empty() && route.fields.has(Field::Assertion);
+    match route.audience.as_deref().filter(|_| is_on) {
+        Some(audience) => {
+            let header = bare(&config.header);
+            (format!("{header} signed for {audience}"), "")
+        }
+        None => (String::new(), ""),
+    }
 }
 
 /// A word as the config has it, without the quotes.

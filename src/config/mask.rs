@@ -32,9 +32,14 @@ fn masked_line(line: &str) -> String {
         if !is_secret_key(before) {
             continue;
         }
-        let table = after.trim_start().starts_with('{');
-        if table {
-            let end = after.find('}').map_or(after.len(), |end| end + 1);
+        let value = after.trim_start();
+        // One reference, or several in a row.
+        let closing = match value.strip_prefix('[') {
+            Some(list) if list.trim_start().starts_with('{') => Some(']'),
+            _ => value.starts_with('{').then_some('}'),
+        };
+        if let Some(closing) = closing {
+            let end = after.find(closing).map_or(after.len(), |end| end + 1);
             let (inside, behind) = after.split_at(end);
             out.push_str(&masked_reference(inside));
             rest = behind;
@@ -91,7 +96,7 @@ fn masked_reference(inside: &str) -> String {
 /// Whether `key = value` says where a secret is, and cannot be the secret itself.
 fn is_reference(key: &str, value: &str) -> bool {
     let key = key.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    let value = value.trim_matches(|c: char| c.is_whitespace() || "\"'}".contains(c));
+    let value = value.trim_matches(|c: char| c.is_whitespace() || "\"'}]".contains(c));
     match key {
         "env" => is_variable_name(value),
         "file" => !looks_secret(value) && (value.contains(['/', '.']) || value.len() < 16),

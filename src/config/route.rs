@@ -39,7 +39,8 @@ fn blame(checks: &mut Checks<'_>, names: &[String], fault: &Fault) {
     let item = fault
         .item
         .map(|item| checks.items(&list).into_iter().nth(item));
-    let at = item.flatten().unwrap_or(list);
+    let line = fault.name.as_ref().map(|name| format!("{list}.{name}"));
+    let at = item.flatten().or(line).unwrap_or(list);
     let (message, help) = (&fault.wrong.message, &fault.wrong.help);
     let Some(other) = fault.other.and_then(|other| names.get(other)) else {
         checks.blame(&at, format!("`{at}` {message}"), help);

@@ -1,14 +1,14 @@
 //! One call of an endpoint and what it answers: the shapes that all endpoints share.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
 
-use crate::auth::{Carrier, Credential, Token, UnixSeconds};
+use crate::auth::{Carrier, Credential, OpenId, Token, UnixSeconds};
 use crate::endpoint::error::Error;
 use crate::endpoint::path::Endpoint;
 use crate::session::{Session, Sessions};
@@ -24,8 +24,28 @@ pub struct Call {
     guarded: bool,
     media: Media,
     origin: Option<HeaderValue>,
+    /// `cors` names the page that asks.
+    listed: bool,
     host: String,
     body: Bytes,
+    caller: Caller,
+}
+
+/// Who calls, once that is known. Clones share it: who handed the call over can see it, too.
+#[derive(Clone, Default)]
+pub struct Caller(Arc<OnceLock<OpenId>>);
+
+impl Caller {
+    /// Who it is, if that was found out.
+    pub fn openid(&self) -> Option<OpenId> {
+        self.0.get().cloned()
+    }
+
+    /// It is `who`.
+    pub(super) fn is(&self, who: &OpenId) {
+        // One call is one person's: what was said first stays.
+        let _ = self.0.set(who.clone());
+    }
 }
 
 /// What a body says that it is.
@@ -57,9 +77,21 @@ impl Call {
             guarded: carrier.cookie().is_some() && shown.is_none_or(|shown| shown.by_cookie),
             media: media(&parts.headers),
             origin: parts.headers.get(header::ORIGIN).cloned(),
+            listed: false,
             host: host.to_ascii_lowercase(),
             body,
+            caller: Caller::default(),
         }
+    }
+
+    /// Takes the page that asks for one of ours: `cors` names it.
+    pub fn admit_page(&mut self) {
+        self.listed = true;
+    }
+
+    /// Who calls: known once the call was answered, if ever.
+    pub fn caller(&self) -> Caller {
+        self.caller.clone()
     }
 
     /// Refuses what a page of another origin asks with a credential that its visitor's browser added.
@@ -67,9 +99,10 @@ impl Call {
         let Some(origin) = self.origin.as_ref().filter(|_| self.guarded) else {
             return Ok(());
         };
-        let own = origin
-            .to_str()
-            .is_ok_and(|origin| is_own(origin, &self.host));
+        let own = self.listed
+            || origin
+                .to_str()
+                .is_ok_and(|origin| is_own(origin, &self.host));
         own.then_some(()).ok_or(Error::ForeignOrigin)
     }
 
@@ -89,7 +122,9 @@ impl Call {
             Credential::Missing => return Err(Error::SessionMissing),
         };
         let found = sessions.look_up(token, self.now).await?;
-        found.ok_or(Error::SessionExpired)
+        let session = found.ok_or(Error::SessionExpired)?;
+        self.caller.is(&session.identity.openid);
+        Ok(session)
     }
 
     /// The value of `name` in the query.

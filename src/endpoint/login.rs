@@ -48,6 +48,7 @@ impl Login {
             Ok::<_, Error>(signed_in)
         });
         let signed_in = signing_in.await.map_err(|_| Error::Panicked)??;
+        call.caller().is(&signed_in.session.identity.openid);
         let body = self.told(&signed_in);
         let cookie = self.cookie.as_ref();
         Ok(Reply {

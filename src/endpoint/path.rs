@@ -21,10 +21,12 @@ pub enum Endpoint {
     Logout,
     /// `GET …/health`
     Health,
+    /// `GET …/jwks.json`
+    Jwks,
 }
 
 impl Endpoint {
-    const ALL: [(&'static str, Self); 7] = [
+    const ALL: [(&'static str, Self); 8] = [
         ("login", Self::Login),
         ("phone", Self::Phone),
         ("userinfo", Self::UserInfo),
@@ -32,6 +34,7 @@ impl Endpoint {
         ("session", Self::Session),
         ("logout", Self::Logout),
         ("health", Self::Health),
+        ("jwks.json", Self::Jwks),
     ];
 
     /// The name of each, in an order that stays.
@@ -75,13 +78,15 @@ impl Endpoint {
                 "POST",
                 "send POST without a body, or with the JSON body {\"everywhere\": true}",
             ),
-            Self::Session | Self::Health => ("GET, HEAD", "send GET"),
+            Self::Session | Self::Health | Self::Jwks => ("GET, HEAD", "send GET"),
         }
     }
 
     fn takes(self, method: &Method) -> bool {
         match self {
-            Self::Session | Self::Health => matches!(*method, Method::GET | Method::HEAD),
+            Self::Session | Self::Health | Self::Jwks => {
+                matches!(*method, Method::GET | Method::HEAD)
+            }
             _ => *method == Method::POST,
         }
     }

@@ -48,6 +48,7 @@ impl From<&proxy::Error> for Problem {
             Error::Path(refused) => Self::new(Code::BadRequest, refused.to_string()),
             Error::Host(refused) => Self::new(Code::BadRequest, refused.to_string()),
             Error::Headers(refused) => Self::new(Code::BadRequest, refused.to_string()).closing(),
+            Error::Circle(circle) => Self::new(Code::Misconfigured, circle.to_string()),
             Error::UriTooLong => Self::new(
                 Code::UriTooLong,
                 "the request target is longer than limits.uri",
@@ -67,6 +68,7 @@ impl From<&proxy::Error> for Problem {
             Error::TooOften(exceeded) => (*exceeded).into(),
             Error::Body(fault) => (*fault).into(),
             Error::BodyUnderway(fault) => Self::from(*fault).forwarded(),
+            Error::Unsigned(unsigned) => Self::new(Code::Internal, unsigned.to_string()),
             Error::Session(error) => error.into(),
             Error::Upstream(error) => error.into(),
         }
@@ -147,7 +149,7 @@ impl From<&upstream::Error> for Problem {
             ),
             upstream::Error::Late => Self::new(
                 Code::UpstreamTimeout,
-                "the service did not begin its answer within timeouts.response",
+                "the service did not begin its answer within timeouts.response, or the route's `response`",
             ),
             upstream::Error::Silent => Self::new(
                 Code::UpstreamTimeout,

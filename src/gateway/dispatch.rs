@@ -12,12 +12,13 @@ use crate::error::{self, Code, Problem};
 use crate::gateway::answer::{Content, Leaving, Visit};
 use crate::gateway::clock::seconds;
 use crate::gateway::guard;
+use crate::gateway::own::Own;
+use crate::gateway::page::Page;
 use crate::gateway::site::Site;
 use crate::gateway::way::{Scheme, Sign, Way};
 use crate::listener::{Arrival, Door, Peer, RequestBody};
 use crate::proxy::client_address;
 use crate::proxy::headers;
-use crate::proxy::host::Host;
 use crate::proxy::trace::RequestId;
 use crate::proxy::{self, Context, Trail};
 use crate::session::Remembered;
@@ -25,6 +26,9 @@ use crate::telemetry::access_log::Record;
 
 /// What a client is told of a bug of ours.
 const PANICKED: &str = "the gateway failed; the log has more";
+
+/// What to do where requests go round in a circle.
+const CIRCLE_CURE: &str = "`to` of the route leads to this gateway, or to what sends everything here: write where the service listens";
 
 /// What is kept for all requests of one connection, as long as one plan is in force.
 pub(super) struct Client {
@@ -49,6 +53,14 @@ impl Client {
         }
     }
 
+    /// What its requests come by.
+    fn scheme(&self) -> Scheme {
+        match self.door {
+            Door::Tls => Scheme::Https,
+            Door::Plain | Door::Redirect => Scheme::Http,
+        }
+    }
+
     /// What `client` is by the plan of `site`: itself, unless another plan came into force.
     pub(super) fn by(client: &RefCell<Rc<Self>>, site: &Site) -> Rc<Self> {
         let mut client = client.borrow_mut();
@@ -69,22 +81,27 @@ impl Site {
         let id = RequestId::new(&self.lots.draw());
         let at = SystemTime::now();
         let mut visit = Visit::begin(self, self.begin_record(&arrival, client, id, at));
+        let mut page = None;
         let answer = match arrival {
             Arrival::Request(request) => {
-                let work = self.handle(request, client, id, seconds(at), &mut visit.trail);
+                page = self.page(&request, client.scheme());
+                let asker = page.as_deref();
+                let now = seconds(at);
+                let work = self.handle(request, asker, client, id, now, &mut visit.trail);
                 guard::unpanicking(work)
                     .await
                     .unwrap_or_else(|| Err(Problem::new(Code::Internal, PANICKED)))
             }
             Arrival::Refusal(refusal) => Err(refusal.into()),
         };
-        let (answer, refusal) = match answer {
+        let (mut answer, refusal) = match answer {
             Ok(answer) => (answer, None),
             Err(problem) => {
                 let answer = error::answer(&problem, id.as_str()).map(Content::own);
                 (answer, Some(problem.code()))
             }
         };
+        self.show(&mut answer, page.as_deref(), &visit.trail);
         visit.answered = Some((answer.status(), refusal));
         answer.map(|content| content.leave(visit))
     }
@@ -114,6 +131,7 @@ impl Site {
     async fn handle(
         &self,
         mut request: Request<RequestBody>,
+        page: Option<&Page>,
         client: &Client,
         id: RequestId,
         now: UnixSeconds,
@@ -122,22 +140,31 @@ impl Site {
         if client.door == Door::Redirect {
             return self.send_to_https(&request);
         }
-        let scheme = match client.door {
-            Door::Tls => Scheme::Https,
-            Door::Plain | Door::Redirect => Scheme::Http,
-        };
+        let scheme = client.scheme();
         let sign = Sign::of(&request);
         if request.version() == Version::HTTP_2 {
             let read = headers::from_http2(request.headers_mut());
             read.map_err(|refused| Problem::from(&proxy::Error::from(refused)))?;
         }
+        if let Some(page) = page
+            && let Some(answer) = self.preflight(&mut request, &sign, page, trail)?
+        {
+            return Ok(answer);
+        }
         let (host, path) = match self.crossing.way(&request, &sign, scheme)? {
             Way::Own(endpoint, host) => {
-                let host = host.as_ref().map_or("", Host::as_str);
                 let address = self.proxy.trust.address(&client.peer, request.headers());
                 trail.client = Some(address);
                 trail.own = Some(endpoint.place());
-                return Box::pin(self.answer_own(request, endpoint, host, address)).await;
+                let own = Own {
+                    endpoint,
+                    host: host.as_ref(),
+                    address,
+                    listed: self.lists(page, host.as_ref()),
+                };
+                let mut answer = Box::pin(self.answer_own(request, own, trail)).await?;
+                answer.headers_mut().insert(error::REQUEST_ID, id.header());
+                return Ok(answer);
             }
             Way::Routes(host, path) => (host, path),
         };
@@ -161,6 +188,15 @@ fn problem(error: &proxy::Error, id: RequestId, trail: &Trail) -> Problem {
     if let proxy::Error::Upstream(error) = error {
         let request_id = id.as_str();
         tracing::warn!(request_id, route = trail.route, %error, "an upstream failed");
+    }
+    if let proxy::Error::Circle(_) = error {
+        let (request_id, cure) = (id.as_str(), CIRCLE_CURE);
+        tracing::error!(
+            request_id,
+            route = trail.route,
+            cure,
+            "a route leads back here"
+        );
     }
     error.into()
 }

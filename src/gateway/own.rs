@@ -11,32 +11,52 @@ use crate::gateway::answer::Content;
 use crate::gateway::clock::now;
 use crate::gateway::site::Site;
 use crate::listener::RequestBody;
+use crate::proxy::Trail;
 use crate::proxy::body::{Bounds, Outgoing};
+use crate::proxy::host::Host;
+
+/// What the head of a call says.
+pub(super) struct Own<'a> {
+    /// The endpoint.
+    pub(super) endpoint: Endpoint,
+    /// The host, where there is one.
+    pub(super) host: Option<&'a Host<'a>>,
+    /// The client's.
+    pub(super) address: IpAddr,
+    /// Whether `cors` names the page that asks.
+    pub(super) listed: bool,
+}
 
 impl Site {
-    /// Answers a call of `endpoint`. The work goes on when the client is gone: a code that was used up is
-    /// not lost.
+    /// Answers a call. The work goes on when the client is gone: a code that was used up is not lost.
     pub(super) async fn answer_own(
         &self,
         request: Request<RequestBody>,
-        endpoint: Endpoint,
-        host: &str,
-        address: IpAddr,
+        own: Own<'_>,
+        trail: &mut Trail,
     ) -> Result<Response<Content>, Problem> {
-        (self.endpoints.admit(endpoint, address)).map_err(|error| Problem::from(&error))?;
+        (self.endpoints.admit(own.endpoint, own.address)).map_err(|error| Problem::from(&error))?;
         let (head, body) = request.into_parts();
         let bounds = Bounds {
             most: BODY_MOST,
             silence: self.proxy.bearing.silence,
         };
         let body = Outgoing::new(body, bounds, &self.proxy.wheel, None)?;
+        trail.received = body.taken();
         let body = body.read().await?;
-        let call = self.endpoints.call(endpoint, &head, host, body, now());
+        let host = own.host.map_or("", Host::as_str);
+        let mut call = self.endpoints.call(own.endpoint, &head, host, body, now());
+        if own.listed {
+            call.admit_page();
+        }
+        let caller = call.caller();
         let endpoints = Arc::clone(&self.endpoints);
         let work = self
             .control
             .spawn(async move { endpoints.answer(&call).await });
-        match work.await {
+        let answer = work.await;
+        trail.openid = caller.openid();
+        match answer {
             Ok(Ok(reply)) => Ok(reply.into_response().map(Content::own)),
             Ok(Err(error)) => Err((&error).into()),
             // It panicked: the panic hook has logged it.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use crate::auth::Carrier;
+use crate::auth::assertion::Signer;
 use crate::config::Config;
 use crate::deadline::Wheel;
 use crate::endpoint::{Endpoint, Endpoints};
@@ -21,7 +22,7 @@ use crate::proxy::client_address::Trust;
 use crate::proxy::headers::Rules;
 use crate::proxy::retry::Budget;
 use crate::proxy::route::{Table, Target, To};
-use crate::proxy::{Bearing, Proxy};
+use crate::proxy::{Assertions, Bearing, Proxy};
 use crate::session::Sessions;
 use crate::setting::Setting as _;
 use crate::telemetry::access_log;
@@ -50,6 +51,7 @@ pub(super) struct Plan {
     table: Arc<Table>,
     leads: Arc<[Option<GroupId>]>,
     rules: Arc<Rules>,
+    signer: Option<Arc<Signer>>,
     carrier: Carrier,
     trust: Trust,
     front: Option<Arc<Front>>,
@@ -64,6 +66,8 @@ pub(super) struct Site {
     /// The number of the plan.
     pub(super) number: u32,
     pub(super) proxy: Proxy,
+    /// Whether any route has `cors`.
+    pub(super) pages: bool,
     pub(super) endpoints: Arc<Endpoints>,
     pub(super) crossing: Crossing,
     pub(super) front: Option<Arc<Front>>,
@@ -137,6 +141,7 @@ impl Plan {
         let carrier = Carrier::new(config.session.header.clone(), config.session.cookie_name());
         let rules = Rules::new(&config.identity, &config.limits.header_names, &carrier);
         let apps = config.app.iter().map(|app| app.appid.clone()).collect();
+        let signer = Signer::new(&config.identity.assertion).map_err(Error::Assertion)?;
         let rates = table.routes().iter().map(|route| route.rate.as_ref());
         let rates = match before.filter(|before| before.has_same_rates(config)) {
             Some(before) => Arc::clone(&before.plan.rates),
@@ -148,6 +153,7 @@ impl Plan {
             sessions.clone(),
             wechat.clone(),
             carrier.clone(),
+            signer.as_ref().map(Signer::jwks),
             Arc::clone(&rates),
         );
         let endpoints = match before {
@@ -174,6 +180,7 @@ impl Plan {
             crossing: Crossing::new(config),
             leads,
             rules: Arc::new(rules),
+            signer: signer.map(Arc::new),
             carrier,
             trust: Trust::new(&config.proxies),
             control: control.clone(),
@@ -217,6 +224,7 @@ impl Plan {
             table: Arc::clone(&self.table),
             leads: Arc::clone(&self.leads),
             rules: Arc::clone(&self.rules),
+            assertions: self.signer.clone().map(Assertions::new),
             carrier: self.carrier.clone(),
             sessions: self.sessions.clone(),
             near: self.sessions.near(),
@@ -231,7 +239,9 @@ impl Plan {
             wheel: wheel.clone(),
             tally: self.sheet.tally(),
         };
+        let mut routes = self.table.routes().iter();
         Rc::new(Site {
+            pages: routes.any(|route| route.cors.is_some()),
             number: self.number,
             proxy,
             endpoints: Arc::clone(&self.endpoints),

@@ -63,6 +63,12 @@ impl Sign {
             line,
         }
     }
+
+    /// The host that it names.
+    pub fn host(&self, scheme: Scheme) -> Result<Host<'_>, host::Refused> {
+        let line = self.line.as_ref().map_err(|refused| *refused)?;
+        host::of(&self.uri, line, scheme as u16)
+    }
 }
 
 impl Crossing {
@@ -108,10 +114,7 @@ impl Crossing {
             return Ok(Way::Own(endpoint, None));
         }
         let host = sign
-            .line
-            .as_ref()
-            .map_err(|refused| *refused)
-            .and_then(|line| host::of(&sign.uri, line, scheme as u16))
+            .host(scheme)
             .map_err(|refused| refuse(refused.into()))?;
         Ok(match endpoint {
             Some(endpoint) => Way::Own(endpoint, Some(host)),

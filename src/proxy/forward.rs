@@ -48,7 +48,7 @@ impl Proxy {
         counts.inspect(|counts| counts.sent(trip.is_reused()));
         let keeps = search.may_repeat(&trip) && request::may_be_repeated(&request);
         let asked = Instant::now();
-        match send(&search, trip, request, keeps).await {
+        match send(&search, trip, route, request, keeps).await {
             Ok(answer) => {
                 counts.inspect(|counts| counts.answered(asked.elapsed()));
                 Ok(answer)
@@ -94,7 +94,7 @@ impl Proxy {
         trail.upstream = Some(trip.address().clone());
         counts.inspect(|counts| counts.sent(trip.is_reused()));
         let asked = Instant::now();
-        let answer = send(&search, trip, request, false).await;
+        let answer = send(&search, trip, route, request, false).await;
         let answer = answer.map_err(|(failure, _)| told(failure.error))?;
         counts.inspect(|counts| counts.answered(asked.elapsed()));
         Ok(answer)
@@ -104,9 +104,10 @@ impl Proxy {
 fn send(
     search: &Search<'_, Outgoing>,
     trip: Trip<Outgoing>,
+    route: &Route,
     mut request: Request<Outgoing>,
     keeps: bool,
 ) -> impl Future<Output = Sent<Outgoing>> {
     request.body_mut().postpones(trip.deadline());
-    search.send(trip, request, keeps)
+    search.send(trip, request, route.response, keeps)
 }

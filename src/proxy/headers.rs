@@ -6,15 +6,19 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use crate::auth::assertion;
 use crate::auth::{Carrier, Permit, Phone, UnionId, credential};
 use crate::proxy::trace;
 use crate::setting;
 
 mod cookie;
 mod fault;
+mod field;
 mod name;
 
 pub use fault::Fault;
+pub use field::{Field, Fields};
+pub use name::unsettable;
 
 setting::section! {
     /// `[identity]`: the names of the headers that say who calls; `""` leaves one out.
@@ -31,8 +35,9 @@ setting::section! {
         phone: Option<HeaderName> = Some(HeaderName::from_static("x-wx-phone")),
         /// The country code in digits.
         phone_country: Option<HeaderName> = Some(HeaderName::from_static("x-wx-phone-country")),
+        /// All of it, signed.
+        assertion: assertion::Config = assertion::Config::default(),
     }
-    later { "assertion": "signed assertions" }
 }
 
 impl Names {
@@ -41,8 +46,29 @@ impl Names {
         name::Reserved::new(all.iter().filter_map(|(_, name)| *name))
     }
 
+    /// The header of `field`, if it has one.
+    pub fn of(&self, field: Field) -> Option<&HeaderName> {
+        match field {
+            Field::OpenId => self.openid.as_ref(),
+            Field::AppId => self.appid.as_ref(),
+            Field::UnionId => self.unionid.as_ref(),
+            Field::Source => self.source.as_ref(),
+            Field::Phone => self.phone.as_ref(),
+            Field::PhoneCountry => self.phone_country.as_ref(),
+            Field::Assertion => Some(&self.assertion.header),
+        }
+    }
+
+    /// The key in `[identity]` of the header that services read as `name`.
+    pub fn key_of(&self, name: &HeaderName) -> Option<&'static str> {
+        let folded = |name: &HeaderName| name::fold(name.as_str().as_bytes());
+        let mut all = self.all().into_iter();
+        let found = all.find(|(_, other)| other.is_some_and(|other| folded(other) == folded(name)));
+        found.map(|(key, _)| key)
+    }
+
     /// Each by its key in `[identity]`.
-    pub fn all(&self) -> [(&'static str, Option<&HeaderName>); 6] {
+    pub fn all(&self) -> [(&'static str, Option<&HeaderName>); 7] {
         [
             ("openid", self.openid.as_ref()),
             ("appid", self.appid.as_ref()),
@@ -50,6 +76,7 @@ impl Names {
             ("source", self.source.as_ref()),
             ("phone", self.phone.as_ref()),
             ("phone_country", self.phone_country.as_ref()),
+            ("assertion.header", Some(&self.assertion.header)),
         ]
     }
 }
@@ -96,6 +123,8 @@ pub struct Forwarded {
 pub struct Rules {
     names: Names,
     reserved: name::Reserved,
+    /// Whether upstreams get assertions.
+    asserts: bool,
     /// Odd names to let through (R2); none of them looks like a reserved one.
     odd: Vec<HeaderName>,
     carrier: Carrier,
@@ -135,6 +164,7 @@ impl Rules {
         Self {
             names: names.clone(),
             odd: odd.cloned().collect(),
+            asserts: !names.assertion.keys.is_empty(),
             reserved,
             carrier: carrier.clone(),
         }
@@ -181,7 +211,15 @@ impl Rules {
     }
 
     /// Writes who calls and how the request came. Each identity header is set or removed (R4).
-    pub fn inject(&self, headers: &mut HeaderMap, permit: &Permit, forwarded: Forwarded) {
+    /// Of the identity only `fields` are set; `assertion` is the one for this upstream, if it gets one.
+    pub fn inject(
+        &self,
+        headers: &mut HeaderMap,
+        permit: &Permit,
+        fields: Fields,
+        assertion: Option<HeaderValue>,
+        forwarded: Forwarded,
+    ) {
         headers.reserve(16);
         let who = permit.identity();
         let phone = who.and_then(|who| who.phone.as_ref());
@@ -191,17 +229,28 @@ impl Rules {
             (None, _) => {}
         };
         let names = &self.names;
-        put(&names.openid, who.map(|who| who.openid.header()));
-        put(&names.appid, who.map(|who| who.appid.header()));
-        let unionid = who.and_then(|who| who.unionid.as_ref());
+        let openid = fields.pick(Field::OpenId, who);
+        put(&names.openid, openid.map(|who| who.openid.header()));
+        let appid = fields.pick(Field::AppId, who);
+        put(&names.appid, appid.map(|who| who.appid.header()));
+        let unionid = fields.pick(Field::UnionId, who.and_then(|who| who.unionid.as_ref()));
         put(&names.unionid, unionid.map(UnionId::header));
         // SECURITY: services take `wx_devtools` for an administrator. Nothing a client says is here (R24).
+        let source = fields.pick(Field::Source, who);
         put(
             &names.source,
-            who.map(|_| HeaderValue::from_static("wx_client")),
+            source.map(|_| HeaderValue::from_static("wx_client")),
         );
-        put(&names.phone, phone.map(Phone::pure_header));
-        put(&names.phone_country, phone.map(Phone::country_header));
+        let number = fields.pick(Field::Phone, phone);
+        put(&names.phone, number.map(Phone::pure_header));
+        let country = fields.pick(Field::PhoneCountry, phone);
+        put(&names.phone_country, country.map(Phone::country_header));
+        match assertion {
+            Some(assertion) => drop(headers.insert(&names.assertion.header, assertion)),
+            // Without any assertions it was removed with all other names of identity.
+            None if self.asserts => drop(headers.remove(&names.assertion.header)),
+            None => {}
+        }
         headers.insert(&X_FORWARDED_FOR, forwarded.chain);
         headers.insert(&X_REAL_IP, forwarded.client);
         headers.insert(&X_FORWARDED_PROTO, forwarded.proto);

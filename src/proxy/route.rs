@@ -4,15 +4,20 @@
 //! longer path, then methods given over none given. The path decides before the method does: where
 //! the most specific path leaves a method out, no shorter one is asked.
 
+use std::time::Duration;
+
 use http::Method;
 
 use crate::auth::{AppId, Require};
+use crate::proxy::cors::Page;
 use crate::proxy::handshake::TokenPlace;
+use crate::proxy::headers::Field;
 use crate::rate::Rule;
-use crate::setting::{self, Size};
+use crate::setting::{self, HeaderLines, Size};
 
 mod build;
 mod explain;
+mod extras;
 mod fault;
 mod table;
 mod target;
@@ -44,17 +49,22 @@ setting::section! {
         apps: Vec<AppId> = Vec::new(),
         /// The largest request body here; `limits.body` where absent.
         body: Option<Size> = None,
+        /// From a request to the head of the answer; `timeouts.response` where absent.
+        response: Option<Duration> = None,
+        /// What of the identity the service gets; the rest is removed all the same.
+        identity: Vec<Field> = Field::ALL.to_vec(),
+        /// Header lines of requests; an empty one is taken out.
+        set: HeaderLines = HeaderLines::default(),
+        /// Header lines of answers; an empty one is taken out.
+        response_set: HeaderLines = HeaderLines::default(),
+        /// The origins whose pages may ask here.
+        cors: Vec<Page> = Vec::new(),
         /// How often it may be asked; absent: as often as anybody likes.
         rate: Option<Rule> = None,
         /// Whether a WebSocket may pass; a handshake is a plain request otherwise.
         websocket: bool = true,
         /// Where in a handshake a token may stand beside header and cookie.
         websocket_token: Vec<TokenPlace> = Vec::new(),
-    }
-    later {
-        "response": "a time-out of its own per route",
-        "cors": "CORS",
-        "identity": "identity fields per route", "set": "request headers per route", "response_set": "response headers per route",
     }
 }
 

@@ -93,7 +93,7 @@ impl Proxy {
         handshake.write(request.headers_mut());
         let answer = self.forward(request, route, permit, trail).await?;
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Ok(self.respond(answer).map(Returned::Body));
+            return Ok(self.respond(answer, route).map(Returned::Body));
         }
         let granted = self.grant(answer, &handshake).await?;
         Ok(granted.map(|(tunnel, extended)| {
@@ -132,6 +132,7 @@ impl Proxy {
         if shown.is_some_and(|shown| shown.by_cookie)
             && let Some(origin) = headers.get(header::ORIGIN)
             && !handshake::is_own_origin(origin, context.host.as_str())
+            && !route.names_page(origin)
         {
             return Err(Error::ForeignOrigin);
         }

@@ -9,7 +9,6 @@ use http_body::Body;
 
 use crate::deadline::TICK;
 use crate::setting::ServerAddress;
-use crate::upstream::Error;
 use crate::upstream::answer::Answer;
 use crate::upstream::channel::Channel;
 use crate::upstream::dial::dial;
@@ -18,6 +17,7 @@ use crate::upstream::link::{Deadline, Failure};
 use crate::upstream::pool::Lease;
 use crate::upstream::server::Tally;
 use crate::upstream::share::{Choice, Share, Upstreams};
+use crate::upstream::{Error, Patience};
 
 /// How long a request waits for room.
 const WAIT: Duration = Duration::from_secs(1);
@@ -171,16 +171,22 @@ where
         self.share.group.config().retry && (trip.link.is_reused() || self.share.servers() > 1)
     }
 
-    /// Sends `request` and waits for the head of the answer. `keeps` asks for [`Failure::written`].
+    /// Sends `request` and waits for the head of the answer: for as long as `wait` says, or else
+    /// `timeouts.response`. `keeps` asks for [`Failure::written`].
     pub fn send(
         &self,
         trip: Trip<B>,
         request: Request<B>,
+        wait: Option<Duration>,
         keeps: bool,
     ) -> impl Future<Output = Sent<B>> {
         let (Trip { mut link, lease }, share) = (trip, self.share);
         // It may have been made under another config.
-        link.belongs(share.patience);
+        let patience = share.patience;
+        link.belongs(Patience {
+            response: wait.unwrap_or(patience.response),
+            ..patience
+        });
         Tally::count(&lease.near.tally.requests);
         let reused = link.is_reused();
         let exchange = link.exchange(request, keeps);

@@ -23,6 +23,8 @@ const PAGES: &[&str] = &[
     "docs/tls.zh-CN.md",
     "docs/troubleshooting.md",
     "docs/troubleshooting.zh-CN.md",
+    "docs/upstreams.md",
+    "docs/upstreams.zh-CN.md",
 ];
 
 #[test]
@@ -128,10 +130,30 @@ fn the_pages_of_the_two_languages_show_the_same_code() {
         "docs/start",
         "docs/tls",
         "docs/troubleshooting",
+        "docs/upstreams",
     ] {
         let [english, chinese] =
             [".md", ".zh-CN.md"].map(|end| fences(&read(&format!("{page}{end}"))));
         assert_eq!(english, chinese, "{page}: kinds of code blocks");
+    }
+}
+
+#[test]
+fn the_services_that_the_docs_show_are_those_that_are_tested() {
+    for (language, path) in [
+        ("java", "java/Service.java"),
+        ("js", "node/service.js"),
+        ("python", "python/service.py"),
+        ("go", "go/main.go"),
+        ("php", "php/service.php"),
+    ] {
+        let shown = format!(
+            "\n```{language}\n{}```\n",
+            read(&format!("examples/upstreams/{path}"))
+        );
+        for page in ["docs/upstreams.md", "docs/upstreams.zh-CN.md"] {
+            assert!(read(page).contains(&shown), "{page}: {path} is another");
+        }
     }
 }
 

@@ -136,6 +136,50 @@ fn each_request_has_a_line_that_tells_what_became_of_it() {
 }
 
 #[test]
+fn a_call_of_our_own_endpoints_has_its_user_and_its_bytes() {
+    let stage = Stage::new("own", "", "");
+    let alice = stage.sign_in("oAlice");
+    let call = |endpoint: &str, token: &str, body: &Value| {
+        let mut client = stage.client();
+        client.begin(endpoint, token, body);
+        client.reply(false)
+    };
+    assert_eq!(stage.get("/api", &alice).status, 200);
+    let code = stage.mock.phone_code("oAlice");
+    let phone = json!({ "code": code });
+    call("phone", &alice, &phone).good();
+    let wrong = json!({ "encryptedData": "", "iv": "x" });
+    let refused = call("decrypt", &alice, &wrong);
+    assert_eq!(refused.status, 400);
+    call("login", "", &json!({ "code": "nobody's" }));
+
+    let lines = stage.lines(5);
+    let find = |path: &str, status: u16| {
+        let mut found = lines
+            .iter()
+            .filter(|line| line["path"] == path && line["status"] == status);
+        found.next().unwrap_or_else(|| panic!("{path}: {lines:?}"))
+    };
+    let user = find("/api", 200)["user"].clone();
+    assert!(user.is_string());
+    for (path, status, length) in [
+        ("/wxgate/login", 200, None),
+        ("/wxgate/phone", 200, Some(phone.to_string().len())),
+        ("/wxgate/decrypt", 400, Some(wrong.to_string().len())),
+    ] {
+        let line = find(path, status);
+        assert_eq!(line["user"], user, "{line}");
+        assert!(line["bytes_in"].as_u64().unwrap() > 10, "{line}");
+        if let Some(length) = length {
+            assert_eq!(line["bytes_in"], length, "{line}");
+        }
+    }
+    let line = find("/wxgate/decrypt", 400);
+    assert_eq!(line["request_id"], refused.header("x-request-id").unwrap());
+    assert_eq!(find("/wxgate/login", 401).get("user"), None);
+}
+
+#[test]
 fn a_request_whose_client_hangs_up_has_its_line() {
     let upstream = Upstream::connecting(|stream, record| {
         let _ = std::io::Read::read(stream, &mut [0; 4096]);

@@ -9,6 +9,7 @@
     reason = "a test that cannot go on says so by a panic"
 )]
 
+mod assertion;
 mod cli;
 mod client;
 mod config;

@@ -2,6 +2,7 @@
 //! reaches them, whatever the spelling and however open the route.
 
 mod launch;
+mod signed;
 
 use serde_json::{Value, json};
 

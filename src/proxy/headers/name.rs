@@ -110,6 +110,31 @@ pub(super) fn other_meaning(folded: &str) -> Option<&'static str> {
     })
 }
 
+/// Why a route cannot write the header `name` into requests, or into answers; `None` if it can.
+pub fn unsettable(name: &HeaderName, in_answers: bool) -> Option<&'static str> {
+    let folded = &*fold(name.as_str().as_bytes());
+    if folded.starts_with("x-wx-") {
+        return Some("it says who calls");
+    }
+    if in_answers && is_reserved(folded) {
+        return None;
+    }
+    match folded {
+        "content-length" | "transfer-encoding" | "trailer" | "expect" => {
+            Some("it frames the message")
+        }
+        "host" => Some("it names the host"),
+        "x-request-id" | "traceparent" | "tracestate" if !in_answers => {
+            Some("the gateway writes it itself")
+        }
+        _ if is_for_one_hop(folded) => Some("it concerns one connection only"),
+        _ if is_reserved(folded) || folded.starts_with("x-wxgate-") => {
+            Some("the gateway writes or removes it itself")
+        }
+        _ => None,
+    }
+}
+
 fn is_reserved(name: &str) -> bool {
     match name.as_bytes().first() {
         Some(b'x') => {

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use self::sample::{forwarded, map, nobody, permit};
-use super::{Names, Refused, Removed, Rules, from_http2};
+use super::{Field, Fields, Names, Refused, Removed, Rules, from_http2};
 use crate::auth::{Carrier, Locator, Token};
 
 mod invariant;
@@ -250,7 +250,7 @@ fn a_caller_with_a_phone_is_named_in_full() {
     let mut headers = map(&[("accept", "a")]);
     let mut way = forwarded();
     way.prefix = Some(HeaderValue::from_static("/api"));
-    rules().inject(&mut headers, &permit(true), way);
+    rules().inject(&mut headers, &permit(true), Fields::default(), None, way);
     let trace = format!("00-{}-{}-01", "ab".repeat(16), "ab".repeat(8));
     let expected = [
         ("accept", "a"),
@@ -283,13 +283,28 @@ fn what_is_not_known_is_removed_even_without_the_first_step() {
     ];
     for permit in [nobody(), permit(false)] {
         let mut headers = map(&forged);
-        rules().inject(&mut headers, &permit, forwarded());
+        rules().inject(&mut headers, &permit, Fields::default(), None, forwarded());
         for (name, value) in lines(&headers) {
             assert!(value != "f" && value != "wx_devtools", "{name}");
         }
         let named = headers.contains_key("x-wx-source");
         assert_eq!(named, permit.identity().is_some());
     }
+}
+
+#[test]
+fn an_upstream_gets_the_fields_of_its_route_and_no_other() {
+    let mut headers = map(&[("x-wx-phone", "f"), ("x-wx-unionid", "f")]);
+    let fields = Fields::of(&[Field::OpenId, Field::PhoneCountry]);
+    rules().inject(&mut headers, &permit(true), fields, None, forwarded());
+    let lines = lines(&headers).into_iter();
+    let identity: Vec<_> = lines
+        .filter(|(name, _)| name.starts_with("x-wx-"))
+        .collect();
+    assert_eq!(
+        identity,
+        [("x-wx-openid", "oTRUE"), ("x-wx-phone-country", "852")]
+    );
 }
 
 #[test]
@@ -309,7 +324,13 @@ fn an_identity_header_that_is_left_out_is_neither_written_nor_let_through() {
     ]);
     assert_eq!(rules.request(&mut headers), Ok(Removed { forged: true }));
     assert!(headers.is_empty());
-    rules.inject(&mut headers, &permit(true), forwarded());
+    rules.inject(
+        &mut headers,
+        &permit(true),
+        Fields::default(),
+        None,
+        forwarded(),
+    );
     assert_eq!(headers["x_user"], "oTRUE");
     assert!(!headers.contains_key("x-wx-phone") && !headers.contains_key("x-wx-openid"));
 }

@@ -5,10 +5,14 @@ use std::collections::HashMap;
 use http::{HeaderValue, Method};
 
 use super::Config;
+use super::extras;
 use super::fault::{Fault, Wrong};
 use super::table::{HostRule, Route, Strip, Table};
 use super::target::Target;
 use crate::auth::{Policy, Require};
+use crate::proxy::cors::Cors;
+use crate::proxy::headers::Fields;
+use crate::proxy::lines::Lines;
 use crate::proxy::{host, path, prefix};
 use crate::rate::Per;
 use crate::setting::{Size, shown};
@@ -55,6 +59,7 @@ impl Mistakes<'_> {
             route: self.route,
             key,
             item,
+            name: None,
             wrong,
             other: None,
         });
@@ -79,6 +84,11 @@ fn route(index: usize, config: &Config, body: Size, mistakes: &mut Mistakes<'_>)
             "name the methods that may come in `methods`, or write a size such as \"1KiB\"",
         );
     }
+    if config.response.is_some_and(|wait| wait.is_zero()) {
+        let help = "every wait needs an end, and a beginning: write \"10s\", for instance";
+        mistakes.tell("response", "is zero", help);
+    }
+    extras::check(config, mistakes.route, mistakes.faults);
     websocket_token(config, mistakes);
     let by_user = config
         .rate
@@ -102,8 +112,14 @@ fn route(index: usize, config: &Config, body: Size, mistakes: &mut Mistakes<'_>)
             deny: config.deny,
             apps: config.apps.clone(),
         },
+        audience: to.as_ref().map(|to| to.audience().into()),
         to,
         body: config.body.unwrap_or(body),
+        response: config.response,
+        fields: Fields::of(&config.identity),
+        set: Lines::new(&config.set),
+        response_set: Lines::new(&config.response_set),
+        cors: Cors::new(&config.cors),
         websocket: config.websocket,
         websocket_token: config.websocket_token.clone(),
         rate: config.rate.clone(),
@@ -278,6 +294,7 @@ fn equal_routes(routes: &[Route], faults: &mut Vec<Fault>) {
                 route: route.index,
                 key: "path",
                 item: None,
+                name: None,
                 wrong: Wrong {
                     message: "is taken: another route answers the same host, path and method"
                         .to_owned(),

@@ -73,19 +73,6 @@ impl Route {
     }
 }
 
-impl HostRule {
-    fn rank(&self, host: &str) -> Option<(u8, usize)> {
-        match self {
-            Self::Any => Some((0, 0)),
-            Self::Wildcard(suffix) => host
-                .strip_suffix(&**suffix)
-                .is_some_and(|rest| rest.ends_with('.'))
-                .then_some((1, suffix.len())),
-            Self::Named(name) => (**name == *host).then_some((2, 0)),
-        }
-    }
-}
-
 fn why_not(route: &Route, host: &str, path: &str, method: &Method, best: Option<Rank>) -> String {
     let host_fits = route.hosts.iter().any(|rule| rule.rank(host).is_some());
     match (route.rank(host, path), best) {

@@ -11,6 +11,8 @@ pub struct Fault {
     pub key: &'static str,
     /// The item that is wrong, in a key that holds a list.
     pub item: Option<usize>,
+    /// The name that is wrong, in a key that holds a table.
+    pub name: Option<String>,
     /// What is wrong with it, and what to write instead.
     pub wrong: Wrong,
     /// The earlier route that it collides with.
@@ -32,6 +34,9 @@ impl fmt::Display for Fault {
         write!(f, "`route[{}].{}", self.route, self.key)?;
         if let Some(item) = self.item {
             write!(f, "[{item}]")?;
+        }
+        if let Some(name) = &self.name {
+            write!(f, ".{name}")?;
         }
         write!(f, "` {}", self.wrong.message)
     }

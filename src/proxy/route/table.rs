@@ -2,12 +2,17 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderValue, Method};
 
 use super::target::Target;
 use crate::auth::Policy;
+use crate::proxy::cors::{Access, Asker, Cors};
 use crate::proxy::handshake::TokenPlace;
+use crate::proxy::headers::Fields;
+use crate::proxy::lines::Lines;
 use crate::proxy::path;
 use crate::rate::Rule;
 use crate::setting::Size;
@@ -21,8 +26,20 @@ pub struct Route {
     pub policy: Policy,
     /// Where requests go; absent only where `policy.deny`.
     pub to: Option<Target>,
+    /// Whom assertions are for: the upstream.
+    pub audience: Option<Arc<str>>,
     /// The largest request body.
     pub body: Size,
+    /// From a request to the head of the answer, where that is not as everywhere.
+    pub response: Option<Duration>,
+    /// What of the identity the service gets.
+    pub fields: Fields,
+    /// Header lines of requests.
+    pub set: Lines,
+    /// Header lines of answers.
+    pub response_set: Lines,
+    /// Which pages of other origins may ask.
+    pub cors: Option<Cors>,
     /// Whether a WebSocket may pass.
     pub websocket: bool,
     /// Where in a handshake a token may stand beside header and cookie.
@@ -106,6 +123,13 @@ impl Table {
         &self.routes
     }
 
+    /// What the page that asks may do on `host` where no route is meant: what it may on any of the host's.
+    pub fn access(&self, host: &str, asker: &Asker) -> Option<Access> {
+        let routes = self.routes.iter().filter(|route| route.is_at(host));
+        let all = routes.filter_map(|route| route.cors.as_ref()?.access(asker.origin()));
+        all.min_by_key(|access| *access != Access::Named)
+    }
+
     /// The trees of paths that answer for `host`, the most specific first.
     fn nodes<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a Node> {
         let named = (!self.named.is_empty())
@@ -165,6 +189,17 @@ impl Route {
         self.strip.as_ref().map(|strip| strip.header.clone())
     }
 
+    /// Whether `cors` names the origin of a page, so that it may come with cookies.
+    pub fn names_page(&self, origin: &HeaderValue) -> bool {
+        let cors = self.cors.as_ref();
+        cors.is_some_and(|cors| cors.access(origin) == Some(Access::Named))
+    }
+
+    /// Whether it answers for `host`.
+    fn is_at(&self, host: &str) -> bool {
+        self.hosts.iter().any(|rule| rule.rank(host).is_some())
+    }
+
     pub(super) fn answers(&self, method: &Method) -> bool {
         if self.methods.is_empty() {
             !matches!(*method, Method::CONNECT | Method::TRACE)
@@ -187,6 +222,20 @@ pub(super) enum HostRule {
     /// What follows `*.`: every name that ends with a dot and this.
     Wildcard(Box<str>),
     Named(Box<str>),
+}
+
+impl HostRule {
+    /// How exactly it fits `host`, if it does: greater is better.
+    pub(super) fn rank(&self, host: &str) -> Option<(u8, usize)> {
+        match self {
+            Self::Any => Some((0, 0)),
+            Self::Wildcard(suffix) => host
+                .strip_suffix(&**suffix)
+                .is_some_and(|rest| rest.ends_with('.'))
+                .then_some((1, suffix.len())),
+            Self::Named(name) => (**name == *host).then_some((2, 0)),
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -52,6 +52,11 @@ impl Target {
         &self.to
     }
 
+    /// Whom assertions for it are for: the name of an `[[upstream]]`, or a server's `http://host:port`.
+    pub fn audience(&self) -> String {
+        self.to.to_string()
+    }
+
     /// What is put before a forwarded path: normal, without a `/` at its end, often empty.
     pub fn base(&self) -> &str {
         &self.base

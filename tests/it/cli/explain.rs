@@ -3,6 +3,11 @@
 use super::{APP_SECRET, File, wxgate};
 use crate::harness::Bed;
 
+const KEY: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/fixtures/assertion/p256.pem"
+);
+
 const ROUTES: &str = r#"[[app]]
 appid = "wx0123456789abcdef"
 secret = { env = "WX_SECRET" }
@@ -61,6 +66,52 @@ not       route[3] (g.toml:19): its path is /admin
         told.contains("identity  nobody is named, whoever calls\n"),
         "{told}"
     );
+}
+
+#[test]
+fn what_a_route_adds_is_told_without_its_values() {
+    let routes = r#"[[app]]
+appid = "wx0123456789abcdef"
+secret = { env = "WX_SECRET" }
+[[route]]
+path = "/"
+identity = ["openid", "phone"]
+set = { "X-Env" = "prod-value", Authorization = { env = "WX_SECRET" }, Cookie = "" }
+response = "1500ms"
+response_set = { Server = "" }
+cors = ["https://page.example", "http://localhost:5173"]
+to = "http://127.0.0.1:3000"
+[[route]]
+path = "/nobody"
+identity = []
+to = "http://127.0.0.1:3000"
+"#;
+    let file = File::of("adds", routes);
+    let expected = "\
+request   GET /x for localhost
+route     route[0] (g.toml:4): path /, host any, methods all
+policy    callers must be signed in
+          others get session_missing, session_expired
+body      at most 16MiB
+identity  X-WX-OPENID
+          X-WX-PHONE once a phone number was shared
+upstream  http://127.0.0.1:3000/x
+          with Authorization, X-Env as the route says
+          without Cookie
+          which has 1500ms to begin its answer
+answer    without Server
+cors      pages of https://page.example http://localhost:5173 may ask; preflights need no credential
+not       route[1] (g.toml:12): its path is /nobody
+";
+    assert_eq!(explained(&file, "GET", "/x"), expected);
+    let signed = "[identity.assertion]\nkeys = [{ file = \"KEY\" }]\n".replace("KEY", KEY);
+    let file = File::of("signs", &format!("{ROUTES}{signed}"));
+    let told = explained(&file, "GET", "http://a.example.com/api");
+    let line = "          X-WX-ASSERTION signed for http://127.0.0.1:4000\n";
+    assert!(told.contains(line), "{told}");
+    let file = File::of("adds", routes);
+    let told = explained(&file, "GET", "/nobody");
+    assert!(told.contains("identity  nobody is named, whoever calls\n"));
 }
 
 #[test]

@@ -83,6 +83,7 @@ fn gateway_toml_shows_every_default() {
     let mut expected = as_is.print_all();
     for (key, value) in [
         ("body", "\"16MiB\""),
+        ("response", "\"1m\""),
         ("rate.per", "\"address\""),
         ("rate.limit", "\"100/s\""),
         ("rate.burst", "200"),

@@ -145,7 +145,7 @@ fn told(reply: &Reply) -> (u16, serde_json::Value, Vec<(String, String)>) {
     let mut json = reply.json();
     json.as_object_mut().unwrap().remove("request_id");
     let mut headers = reply.headers.clone();
-    headers.retain(|(name, _)| name != "date");
+    headers.retain(|(name, _)| !matches!(name.as_str(), "date" | "x-request-id"));
     (reply.status, json, headers)
 }
 

@@ -140,7 +140,8 @@ async fn what_a_request_carries_is_not_shown() {
     let apps = vec![person().appid];
     let settings = endpoint::Config::default();
     let limits = rate::Limits::new(&rate::Config::default(), std::iter::empty());
-    let endpoints = Endpoints::new(&settings, apps, sessions, client, carrier, Arc::new(limits));
+    let limits = Arc::new(limits);
+    let endpoints = Endpoints::new(&settings, apps, sessions, client, carrier, None, limits);
     let endpoint = endpoint::route("/wxgate", &Method::POST, "/wxgate/userinfo").unwrap();
     let mut request = Request::new(());
     *request.headers_mut() = headers;

@@ -140,6 +140,17 @@ fn a_page_of_another_origin_gets_nothing_by_a_cookie() {
         client.write(shake("/neither", &format!("{cookie}{origin}")).as_bytes());
         assert_eq!(client.reply(status == 101).status, status, "{origin}");
     }
+    // Pages that the route names are the route's own; `*` is for whoever shows no cookie.
+    for (cors, status) in [("https://page.test", 101), ("*", 403)] {
+        let route =
+            format!("[[route]]\npath = \"/\"\nto = \"{{upstream}}\"\ncors = [\"{cors}\"]\n");
+        let bed = Bed::around(echo(), "[session]\ncookie = \"wxgate\"\n", &route);
+        let token = bed.sign_in("o-alice");
+        let lines = format!("Cookie: __Host-wxgate={token}\r\nOrigin: https://page.test\r\n");
+        let mut client = bed.client();
+        client.write(shake("/", &lines).as_bytes());
+        assert_eq!(client.reply(status == 101).status, status, "{cors}");
+    }
     // A token that a page sends by itself is its own to show.
     let mut client = bed.client();
     let lines = format!("Origin: https://other.test\r\nAuthorization: Bearer {token}\r\n");

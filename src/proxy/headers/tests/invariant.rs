@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, header};
 use proptest::prelude::*;
 
 use super::sample::{forwarded, nobody, permit};
-use crate::proxy::headers::{Names, Rules, name};
+use crate::proxy::headers::{Fields, Names, Rules, name};
 
 /// A name that reads like `name`: other case, other bytes for its dashes.
 fn spelled(name: &'static str) -> impl Strategy<Value = String> {
@@ -67,10 +67,10 @@ proptest! {
         }
         rules.request(&mut headers).unwrap();
         let permit = if known { permit(true) } else { nobody() };
-        rules.inject(&mut headers, &permit, forwarded());
+        rules.inject(&mut headers, &permit, Fields::default(), None, forwarded());
 
         let mut written = HeaderMap::new();
-        rules.inject(&mut written, &permit, forwarded());
+        rules.inject(&mut written, &permit, Fields::default(), None, forwarded());
         for name in headers.keys() {
             let folded: String = name.as_str().chars()
                 .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
