@@ -56,11 +56,11 @@ fn a_pair_that_changed_is_shown_and_a_broken_one_is_not() {
         damage();
         until(why, || gateway.error.text().matches(said).count() > before);
         assert_eq!(connect().shown(), second, "{why}");
+        let taken = "certificate is in use";
+        let before = gateway.error.text().matches(taken).count();
         for (name, text) in &good {
             authority.folder.write(name, text);
         }
-        let taken = "certificate is in use";
-        let before = gateway.error.text().matches(taken).count();
         until("the good pair is back", || {
             gateway.error.text().matches(taken).count() > before
         });
