@@ -274,7 +274,7 @@ fn work(
             move |arrival| {
                 let site = post.site();
                 let client = Client::by(&client, &site);
-                async move { site.answer(arrival, &client).await }
+                site.answer(arrival, client)
             }
         }
     })

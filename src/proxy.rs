@@ -122,10 +122,6 @@ pub struct Bearing {
 }
 
 /// What comes back of a request.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "almost all are bodies, and none is kept"
-)]
 pub enum Returned {
     /// An answer's body.
     Body(Returning),
@@ -169,7 +165,7 @@ impl Proxy {
     /// Serves one request.
     pub async fn serve(
         &self,
-        mut request: Request<RequestBody>,
+        mut request: Box<Request<RequestBody>>,
         context: &Context<'_>,
         trail: &mut Trail,
     ) -> Result<Response<Returned>, Error> {
@@ -301,12 +297,12 @@ impl Proxy {
     /// cleansed, and who calls in them.
     fn inject(
         &self,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
         route: &Route,
         permit: &Permit,
         context: &Context<'_>,
         trail: &mut Trail,
-    ) -> Result<Request<Outgoing>, Error> {
+    ) -> Result<Box<Request<Outgoing>>, Error> {
         let bounds = Bounds {
             most: route.body.0,
             silence: self.bearing.silence,
@@ -338,7 +334,7 @@ impl Proxy {
             .inject(headers, permit, route.fields, assertion, forwarded);
         head.uri = request::target(&head.uri, &route.forward_path(context.path))?;
         head.version = Version::HTTP_11;
-        Ok(Request::from_parts(head, body))
+        Ok(Box::new(Request::from_parts(head, body)))
     }
 
     /// The signed statement of who calls, if there is one for the route's upstream.

@@ -44,29 +44,10 @@ impl Content {
     pub(super) fn own(bytes: Bytes) -> Self {
         Self::Own((!bytes.is_empty()).then_some(bytes))
     }
-
-    /// The body as it leaves. A WebSocket is counted, and its line written, at its end.
-    pub(super) fn leave(self, mut visit: Visit) -> Leaving {
-        let Self::Opening(opening) = self else {
-            return Leaving {
-                content: self,
-                visit: Some(visit),
-            };
-        };
-        visit.passed = Some(opening.passed());
-        opening.begin(visit);
-        Leaving {
-            content: Self::Own(None),
-            visit: None,
-        }
-    }
 }
 
-/// The body of an answer, with what is still to be told of it.
-pub(super) struct Leaving {
-    content: Content,
-    visit: Option<Visit>,
-}
+/// The body of an answer, with what is still to be told of it; none where a WebSocket comes after it.
+pub(super) struct Leaving(Option<Box<Visit>>);
 
 /// A request, or what never became one, until its answer has left or never will: then it is counted, and
 /// its line put into the access log.
@@ -79,20 +60,35 @@ pub(super) struct Visit {
     pub(super) answered: Option<(StatusCode, Option<Code>)>,
     /// What passed a WebSocket.
     passed: Option<Rc<Passed>>,
-    record: Option<Box<Record>>,
+    record: Option<Record>,
+    /// What leaves, once it is there. It is here so that one allocation has all of it, and nothing large
+    /// is moved through hyper.
+    content: Content,
 }
 
 impl Visit {
     /// Begins with what the head says, where there is a log.
-    pub(super) fn begin(site: &Rc<Site>, record: Option<Record>) -> Self {
-        Self {
+    pub(super) fn begin(site: &Rc<Site>, record: Option<Record>) -> Box<Self> {
+        Box::new(Self {
             site: Rc::clone(site),
             started: Instant::now(),
             trail: Trail::default(),
             answered: None,
             passed: None,
-            record: record.map(Box::new),
-        }
+            record,
+            content: Content::Own(None),
+        })
+    }
+
+    /// The answer's body as it leaves. A WebSocket is counted, and its line written, at its end.
+    pub(super) fn leave(mut self: Box<Self>, content: Content) -> Leaving {
+        let Content::Opening(opening) = content else {
+            self.content = content;
+            return Leaving(Some(self));
+        };
+        self.passed = Some(opening.passed());
+        opening.begin(self);
+        Leaving(None)
     }
 
     fn count(&self, took: Duration) {
@@ -134,7 +130,7 @@ impl Drop for Visit {
             record.sent = passed.to_client.get();
             record.code = passed.closed.get().and_then(word);
         }
-        entry.put(*record);
+        entry.put(record);
     }
 }
 
@@ -155,10 +151,11 @@ impl Body for Leaving {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, upstream::Error>>> {
-        let leaving = self.get_mut();
-        let frame = ready!(Pin::new(&mut leaving.content).poll_frame(cx));
-        if let Some(visit) = &mut leaving.visit
-            && let Some(record) = &mut visit.record
+        let Some(visit) = &mut self.get_mut().0 else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(&mut visit.content).poll_frame(cx));
+        if let Some(record) = &mut visit.record
             && let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
@@ -168,11 +165,13 @@ impl Body for Leaving {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.is_end_stream()
+        let visit = self.0.as_ref();
+        visit.is_none_or(|visit| visit.content.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.content.size_hint()
+        let visit = self.0.as_ref();
+        visit.map_or(SizeHint::with_exact(0), |visit| visit.content.size_hint())
     }
 }
 

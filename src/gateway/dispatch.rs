@@ -74,20 +74,20 @@ impl Client {
 impl Site {
     /// The answer to what came in.
     pub(super) async fn answer(
-        self: &Rc<Self>,
+        self: Rc<Self>,
         arrival: Arrival,
-        client: &Client,
+        client: Rc<Client>,
     ) -> Response<Leaving> {
         let id = RequestId::new(&self.lots.draw());
         let at = SystemTime::now();
-        let mut visit = Visit::begin(self, self.begin_record(&arrival, client, id, at));
+        let mut visit = Visit::begin(&self, self.begin_record(&arrival, &client, id, at));
         let mut page = None;
         let answer = match arrival {
             Arrival::Request(request) => {
                 page = self.page(&request, client.scheme());
                 let asker = page.as_deref();
                 let now = seconds(at);
-                let work = self.handle(request, asker, client, id, now, &mut visit.trail);
+                let work = self.handle(request, asker, &client, id, now, &mut visit.trail);
                 guard::unpanicking(work)
                     .await
                     .unwrap_or_else(|| Err(Problem::new(Code::Internal, PANICKED)))
@@ -103,7 +103,7 @@ impl Site {
         };
         self.show(&mut answer, page.as_deref(), &visit.trail);
         visit.answered = Some((answer.status(), refusal));
-        answer.map(|content| content.leave(visit))
+        answer.map(|content| visit.leave(content))
     }
 
     fn begin_record(
@@ -130,7 +130,7 @@ impl Site {
 
     async fn handle(
         &self,
-        mut request: Request<RequestBody>,
+        mut request: Box<Request<RequestBody>>,
         page: Option<&Page>,
         client: &Client,
         id: RequestId,

@@ -31,7 +31,7 @@ impl Site {
     /// Answers a call. The work goes on when the client is gone: a code that was used up is not lost.
     pub(super) async fn answer_own(
         &self,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
         own: Own<'_>,
         trail: &mut Trail,
     ) -> Result<Response<Content>, Problem> {

@@ -146,7 +146,7 @@ where
         let may_switch = exchanges.is_asked() && switch::is_asked(&request);
         let request = request.map(|body| RequestBody::new(body, Rc::clone(&exchanges), may_switch));
         // An async block would keep room for the handler's future twice, and hyper moves it.
-        handler(Arrival::Request(request)).map(move |answer| {
+        handler(Arrival::Request(Box::new(request))).map(move |answer| {
             if may_switch {
                 exchange.answer_upgrade(answer.status());
             }

@@ -19,7 +19,7 @@ impl Proxy {
     /// very moment: then one more try is made, if nothing can have happened.
     pub(super) async fn forward(
         &self,
-        request: Request<Outgoing>,
+        request: Box<Request<Outgoing>>,
         route: &Route,
         permit: Permit,
         trail: &mut Trail,
@@ -48,7 +48,7 @@ impl Proxy {
         counts.inspect(|counts| counts.sent(trip.is_reused()));
         let keeps = search.may_repeat(&trip) && request::may_be_repeated(&request);
         let asked = Instant::now();
-        match send(&search, trip, route, request, keeps).await {
+        match send(&search, trip, route, *request, keeps).await {
             Ok(answer) => {
                 counts.inspect(|counts| counts.answered(asked.elapsed()));
                 Ok(answer)
@@ -60,7 +60,7 @@ impl Proxy {
     /// Makes the second try of a request that failed, or says why it failed.
     async fn repeat(
         &self,
-        (failure, failed): (Failure<Outgoing>, Failed<Outgoing>),
+        (failure, failed): (Box<Failure<Outgoing>>, Failed<Outgoing>),
         fault: Option<Rc<Cell<Option<Fault>>>>,
         mut search: Search<'_, Outgoing>,
         route: &Route,

@@ -175,11 +175,15 @@ impl Rules {
     pub fn request(&self, headers: &mut HeaderMap) -> Result<Removed, Refused> {
         let mut doomed = Vec::new();
         let mut removed = Removed::default();
-        let (mut credential, mut cookie) = (false, false);
+        let (mut authorization, mut carried, mut cookie) = (false, false, false);
         for (name, value) in &*headers {
             match self.reserved.kind(name) {
                 name::Kind::Plain => {
-                    credential |= self.may_carry(name) && is_own(value);
+                    if *name == header::AUTHORIZATION {
+                        authorization |= is_own(value);
+                    } else if name == self.carrier.header() {
+                        carried |= is_own(value);
+                    }
                     cookie |= *name == header::COOKIE;
                     continue;
                 }
@@ -200,8 +204,10 @@ impl Rules {
         for name in doomed {
             headers.remove(name);
         }
-        if credential {
+        if authorization {
             remove_own(headers, &header::AUTHORIZATION);
+        }
+        if carried {
             remove_own(headers, self.carrier.header());
         }
         if cookie && let Some(name) = self.carrier.cookie() {
@@ -266,16 +272,15 @@ impl Rules {
     /// our own refusals, and what is meant for one hop.
     pub fn response(&self, headers: &mut HeaderMap) {
         let mut doomed = Vec::new();
-        for line in headers.get_all(header::CONNECTION) {
-            let named = name::listed(line.as_bytes());
-            doomed.extend(named.filter_map(|name| HeaderName::from_bytes(name).ok()));
+        for (name, value) in &*headers {
+            if self.is_not_for_clients(name) {
+                doomed.push(name.clone());
+            }
+            if *name == header::CONNECTION {
+                let named = name::listed(value.as_bytes());
+                doomed.extend(named.filter_map(|name| HeaderName::from_bytes(name).ok()));
+            }
         }
-        doomed.extend(
-            headers
-                .keys()
-                .filter(|name| self.is_not_for_clients(name))
-                .cloned(),
-        );
         for name in doomed {
             headers.remove(name);
         }
@@ -316,10 +321,6 @@ impl Rules {
         Ok(())
     }
 
-    fn may_carry(&self, name: &HeaderName) -> bool {
-        *name == header::AUTHORIZATION || name == self.carrier.header()
-    }
-
     fn is_not_for_clients(&self, name: &HeaderName) -> bool {
         match self.reserved.kind(name) {
             name::Kind::Plain => name.as_str() == name::REFUSAL,
@@ -338,17 +339,11 @@ fn is_own(value: &HeaderValue) -> bool {
     credential::bare(value.as_bytes()).starts_with(credential::PREFIX)
 }
 
-/// Removes the lines of `name` that are our own; others are the service's.
+/// Removes the lines of `name` that are our own, of which there is one at least; others are the
+/// service's.
 fn remove_own(headers: &mut HeaderMap, name: &HeaderName) {
-    let lines = headers.get_all(name);
-    if !lines.iter().any(is_own) {
-        return;
-    }
-    let foreign: Vec<_> = lines
-        .iter()
-        .filter(|value| !is_own(value))
-        .cloned()
-        .collect();
+    let lines = headers.get_all(name).iter();
+    let foreign: Vec<_> = lines.filter(|line| !is_own(line)).cloned().collect();
     headers.remove(name);
     for value in foreign {
         headers.append(name.clone(), value);

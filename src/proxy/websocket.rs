@@ -72,7 +72,7 @@ impl Proxy {
     /// Serves a request for a WebSocket: the steps after the first.
     pub(super) async fn open(
         &self,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
         call: Call,
         route: &Route,
         context: &Context<'_>,

@@ -14,19 +14,19 @@ use crate::upstream::Patience;
 use crate::upstream::link::{Deadline, Failure, Link};
 use crate::upstream::multiplex::Stream;
 
-/// The way to a server, for one exchange.
+/// The way to a server, for one exchange: a pointer, which goes through many hands.
 pub(super) enum Channel<B>
 where
     B: Body + 'static,
 {
     /// HTTP/1.1.
-    Link(Link<B>),
+    Link(Box<Link<B>>),
     /// HTTP/2.
-    Stream(Stream<B>),
+    Stream(Box<Stream<B>>),
 }
 
 /// An exchange whose answer has begun, or what became of it.
-pub(super) type Exchange<B> = Result<(Channel<B>, Response<Incoming>), Failure<B>>;
+pub(super) type Exchange<B> = Result<(Channel<B>, Response<Incoming>), Box<Failure<B>>>;
 
 impl<B> Channel<B>
 where
@@ -59,10 +59,6 @@ where
 
     /// Sends `request` and waits for the head of the answer. `keeps` asks for the request's bytes to be
     /// kept for a failure.
-    #[expect(
-        clippy::result_large_err,
-        reason = "a failure gives the request back, and is rare"
-    )]
     pub(super) fn exchange(
         self,
         request: Request<B>,
@@ -110,7 +106,7 @@ where
     }
 
     /// The connection, if it can carry another request and nobody else holds it.
-    pub(super) fn rest(self) -> Option<Link<B>> {
+    pub(super) fn rest(self) -> Option<Box<Link<B>>> {
         match self {
             Self::Link(link) => link.rest(),
             Self::Stream(_) => None,

@@ -1,9 +1,9 @@
 //! One connection to an upstream, and the one exchange that may be under way on it.
 
 use std::cell::Cell;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
+use pin_project_lite::pin_project;
 
 use crate::deadline::{Timer, Wheel};
 use crate::upstream::io::{Io, Ledger};
@@ -110,21 +111,26 @@ impl<B> Failure<B> {
         matches!(self.error, Error::Broken(_))
     }
 
-    fn of(error: Error, ledger: &Ledger) -> Self {
-        Self {
+    fn of(error: Error, ledger: &Ledger) -> Box<Self> {
+        Box::new(Self {
             is_servers: !matches!(&error, Error::Broken(error) if error.is_user()),
             error,
             unsent: None,
             heard: ledger.heard(),
             written: ledger.request(),
-        }
+        })
     }
 
-    fn told(mut failed: TrySendError<Request<B>>, ledger: &Ledger) -> Self {
-        let unsent = failed.take_message();
-        Self {
-            unsent,
-            ..Self::of(failed.into_error().into(), ledger)
+    /// What hyper says of a link that has failed. An answer comes too late then.
+    fn told(sent: Sent<B>, ledger: &Ledger) -> Box<Self> {
+        match sent {
+            Err(mut failed) => {
+                let unsent = failed.take_message();
+                let mut failure = Self::of(failed.into_error().into(), ledger);
+                failure.unsent = unsent;
+                failure
+            }
+            Ok(_) => Self::of(Error::Late, ledger),
         }
     }
 }
@@ -139,14 +145,14 @@ where
         open: Open,
         patience: Patience,
         wheel: &Wheel,
-    ) -> Result<Self, Error> {
+    ) -> Result<Box<Self>, Error> {
         let ledger = Rc::new(Ledger::default());
         let io = Io::new(stream, Rc::clone(&ledger));
         let (send, connection) = http1::Builder::new()
             .max_buf_size(BUFFER)
             .handshake(TokioIo::new(io))
             .await?;
-        Ok(Self {
+        Ok(Box::new(Self {
             send,
             connection: Box::pin(connection),
             ended: false,
@@ -155,7 +161,7 @@ where
             patience,
             reused: false,
             open,
-        })
+        }))
     }
 
     /// The next exchange waits as long as `patience` says.
@@ -175,53 +181,18 @@ where
 
     /// Sends `request` and waits for the head of the answer. `keeps` asks for the request's bytes to
     /// be kept for a failure.
-    ///
-    /// No `async fn`, which would keep the request beside the future that sends it.
     pub(super) fn exchange(
-        mut self,
+        mut self: Box<Self>,
         request: Request<B>,
         keeps: bool,
-    ) -> impl Future<Output = Result<(Self, Response<Incoming>), Failure<B>>> {
+    ) -> Exchange<B, impl Future<Output = Sent<B>>> {
         self.ledger.begin(keeps);
         self.deadline.patience.set(self.patience.response);
         self.deadline.renew();
-        let answer = self.send.try_send_request(request);
-        self.wait_for(answer)
-    }
-
-    async fn wait_for(
-        mut self,
-        answer: impl Future<Output = Result<Response<Incoming>, TrySendError<Request<B>>>>,
-    ) -> Result<(Self, Response<Incoming>), Failure<B>> {
-        let mut answer = pin!(answer);
-        let result = std::future::poll_fn(|cx| {
-            self.bring_on(cx);
-            // Only the connection, polled above, can bring the answer on: no waker is needed.
-            let mut idle = Context::from_waker(Waker::noop());
-            if let Poll::Ready(result) = answer.as_mut().poll(&mut idle) {
-                return Poll::Ready(Some(result));
-            }
-            if self.ended {
-                return Poll::Ready(None);
-            }
-            self.deadline.timer.poll(cx).map(|()| None)
-        })
-        .await;
-        self.deadline.timer.clear();
-        self.deadline.patience.set(self.patience.stream);
-        let ledger = Rc::clone(&self.ledger);
-        match result {
-            Some(Ok(answer)) => Ok((self, answer)),
-            Some(Err(failed)) => Err(Failure::told(failed, &ledger)),
-            None if self.ended => {
-                // It ended before it took the request; who lets go of it gets the request back.
-                drop(self);
-                Err(match answer.await {
-                    Err(failed) => Failure::told(failed, &ledger),
-                    Ok(_) => Failure::of(Error::Late, &ledger),
-                })
-            }
-            None => Err(Failure::of(Error::Late, &ledger)),
+        Exchange {
+            answer: self.send.try_send_request(request),
+            ledger: Rc::clone(&self.ledger),
+            link: Some(self),
         }
     }
 
@@ -239,7 +210,7 @@ where
 
     /// The bare connection, after a 101: its bytes, those that were read behind it, and its place in the
     /// count of its server.
-    pub(super) async fn take_apart(mut self) -> Result<(Io, Bytes, Open), Error> {
+    pub(super) async fn take_apart(mut self: Box<Self>) -> Result<(Io, Bytes, Open), Error> {
         // hyper lets go of it at once: all that it waits for has come.
         std::future::poll_fn(|cx| {
             self.bring_on(cx);
@@ -249,16 +220,83 @@ where
             self.deadline.poll_silence(cx).map(|()| Err(Error::Silent))
         })
         .await?;
-        let parts = Pin::into_inner(self.connection).into_parts();
-        Ok((parts.io.into_inner(), parts.read_buf, self.open))
+        let Self {
+            connection, open, ..
+        } = *self;
+        let parts = Pin::into_inner(connection).into_parts();
+        Ok((parts.io.into_inner(), parts.read_buf, open))
     }
 
     /// The link, if it can carry another request: the last one was sent whole, and its answer read
     /// to the end.
-    pub(super) fn rest(mut self) -> Option<Self> {
+    pub(super) fn rest(mut self: Box<Self>) -> Option<Box<Self>> {
         // The waker of the task that ends here must not be left behind in an idle connection.
         self.bring_on(&mut Context::from_waker(Waker::noop()));
         self.reused = true;
         (!self.ended && self.send.is_ready()).then_some(self)
+    }
+}
+
+/// What hyper says of a request.
+type Sent<B> = Result<Response<Incoming>, TrySendError<Request<B>>>;
+
+pin_project! {
+    /// A request under way on a link, until the head of its answer is there.
+    ///
+    /// A struct, for an `async fn` would keep both the link and the request twice.
+    pub(super) struct Exchange<B, A>
+    where
+        B: Body,
+        B: 'static,
+    {
+        // `None` once it ended before it took the request.
+        link: Option<Box<Link<B>>>,
+        ledger: Rc<Ledger>,
+        #[pin]
+        answer: A,
+    }
+}
+
+impl<B, A> Future for Exchange<B, A>
+where
+    B: Body<Data = Bytes> + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    A: Future<Output = Sent<B>>,
+{
+    type Output = Result<(Box<Link<B>>, Response<Incoming>), Box<Failure<B>>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let sent = match this.link {
+            Some(link) => {
+                link.bring_on(cx);
+                // Only the connection, polled above, can bring the answer on: no waker is needed.
+                let mut idle = Context::from_waker(Waker::noop());
+                match this.answer.as_mut().poll(&mut idle) {
+                    Poll::Pending if !link.ended => {
+                        ready!(link.deadline.timer.poll(cx));
+                        link.deadline.timer.clear();
+                        return Poll::Ready(Err(Failure::of(Error::Late, this.ledger)));
+                    }
+                    sent => {
+                        link.deadline.timer.clear();
+                        link.deadline.patience.set(link.patience.stream);
+                        sent
+                    }
+                }
+            }
+            None => Poll::Pending,
+        };
+        if sent.is_pending() {
+            // It ended before it took the request; who lets go of it gets the request back.
+            *this.link = None;
+            let sent = ready!(this.answer.poll(cx));
+            return Poll::Ready(Err(Failure::told(sent, this.ledger)));
+        }
+        let sent = ready!(sent);
+        Poll::Ready(match (sent, this.link.take()) {
+            (Ok(answer), Some(link)) => Ok((link, answer)),
+            (sent, _) => Err(Failure::told(sent, this.ledger)),
+        })
     }
 }

@@ -163,10 +163,10 @@ where
     /// Sends `request` and waits for the head of the answer. `keeps` asks for it as HTTP/1.1 would write
     /// it, for a failure.
     pub(super) async fn exchange(
-        self,
+        self: Box<Self>,
         request: Request<B>,
         keeps: bool,
-    ) -> Result<(Self, Response<Incoming>), Failure<B>> {
+    ) -> Result<(Box<Self>, Response<Incoming>), Box<Failure<B>>> {
         let written = if keeps {
             as_written(&request)
         } else {
@@ -193,14 +193,14 @@ where
             None => (Error::Late, None),
         };
         let late = matches!(error, Error::Late);
-        Err(Failure {
+        Err(Box::new(Failure {
             error,
             unsent,
             heard: false,
             written,
             // A stream may end for reasons of its own, such as its body's.
             is_servers: late || self.shared.is_closed(),
-        })
+        }))
     }
 
     /// The request as HTTP/2 has it (RFC 9113 §8.2.2, §8.3.1).

@@ -46,7 +46,7 @@ where
     pub(super) server: Arc<Server>,
     pub(super) tally: Arc<Tally>,
     /// Connections, and the ticks at which they became idle.
-    idle: RefCell<Vec<(u64, Link<B>)>>,
+    idle: RefCell<Vec<(u64, Box<Link<B>>)>>,
     wheel: Wheel,
     most_idle: Cell<usize>,
     /// Requests under way.
@@ -177,7 +177,7 @@ where
         }
         let shared = self.shared.borrow();
         let free = shared.iter().find(|shared| shared.has_room())?;
-        Some(Channel::Stream(free.stream(true)))
+        Some(Channel::Stream(Box::new(free.stream(true))))
     }
 
     /// Lets go of the connections that have nothing to do.
@@ -193,7 +193,7 @@ where
     pub(super) fn share(&self, shared: Rc<Shared<B>>) -> Channel<B> {
         let stream = shared.stream(false);
         self.shared.borrow_mut().push(shared);
-        Channel::Stream(stream)
+        Channel::Stream(Box::new(stream))
     }
 
     /// Says that a connection is being made, which others may have a part of.
@@ -255,7 +255,7 @@ where
     }
 
     /// Keeps `link` for the next request.
-    pub(super) fn keep(&self, link: Link<B>) {
+    pub(super) fn keep(&self, link: Box<Link<B>>) {
         let mut idle = self.near.idle.borrow_mut();
         if idle.len() < self.near.most_idle.get() {
             idle.push((self.near.wheel.now(), link));

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{Request, Response};
 use http_body::Body;
 
@@ -23,7 +24,7 @@ use crate::upstream::{Error, Patience};
 const WAIT: Duration = Duration::from_secs(1);
 
 /// What comes of a request that was sent.
-pub type Sent<B> = Result<Response<Answer<B>>, (Failure<B>, Failed<B>)>;
+pub type Sent<B> = Result<Response<Answer<B>>, (Box<Failure<B>>, Failed<B>)>;
 
 /// Looks for a server for one request.
 pub struct Search<'a, B>
@@ -189,24 +190,21 @@ where
         });
         Tally::count(&lease.near.tally.requests);
         let reused = link.is_reused();
-        let exchange = link.exchange(request, keeps);
-        async move {
-            match exchange.await {
-                Ok((link, answer)) => {
-                    lease.near.server.answered(lease.desperate);
-                    Ok(answer.map(|incoming| Answer::new(incoming, link, lease)))
-                }
-                Err(failure) => {
-                    let stale = reused && !failure.heard && failure.is_broken();
-                    if !stale && failure.is_servers {
-                        Tally::count(&lease.near.tally.failures);
-                        lease.near.server.failed(share.health());
-                    }
-                    let same = stale || failure.unsent.is_some();
-                    Err((failure, Failed { lease, same }))
-                }
+        link.exchange(request, keeps).map(move |done| match done {
+            Ok((link, answer)) => {
+                lease.near.server.answered(lease.desperate);
+                Ok(answer.map(|incoming| Answer::new(incoming, link, lease)))
             }
-        }
+            Err(failure) => {
+                let stale = reused && !failure.heard && failure.is_broken();
+                if !stale && failure.is_servers {
+                    Tally::count(&lease.near.tally.failures);
+                    lease.near.server.failed(share.health());
+                }
+                let same = stale || failure.unsent.is_some();
+                Err((failure, Failed { lease, same }))
+            }
+        })
     }
 
     async fn place(&mut self) -> Result<Option<Lease<B>>, Error> {

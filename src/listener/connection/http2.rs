@@ -89,7 +89,7 @@ where
         move |request: Request<Incoming>| {
             let stream = Stream::open(&streams, &wheel);
             let request = request.map(RequestBody::multiplexed);
-            handler(Arrival::Request(request))
+            handler(Arrival::Request(Box::new(request)))
                 .map(|answer| Ok::<_, Infallible>(stream.carry(answer)))
         }
     });

@@ -52,7 +52,8 @@ impl Target {
         &self.to
     }
 
-    /// Whom assertions for it are for: the name of an `[[upstream]]`, or a server's `http://host:port`.
+    /// Whom assertions for it are for: `http://host:port`, `https://host:port`, `unix:/path`, or the
+    /// name of its group.
     pub fn audience(&self) -> String {
         self.to.to_string()
     }
