@@ -242,7 +242,13 @@ test('a socket is opened with the credential of a session that is looked after b
   assert.equal(wx.count('login'), 1);
   const [call] = wx.calls.filter((call) => call.api === 'connectSocket');
   assert.equal(call.url, `${world.url.replace('http', 'ws')}/live`);
-  await new Promise((resolve) => (task.onOpen(resolve), task.onError(resolve)));
+  await new Promise((resolve, reject) => (task.onOpen(resolve), task.onError(reject)));
+  const heard = new Promise((resolve) => task.onMessage(resolve));
+  task.send({ data: 'hello' });
+  assert.equal((await heard).data, 'hello');
+  const ended = new Promise((resolve) => task.onClose(resolve));
+  await world.signOutElsewhere('oAlice');
+  assert.deepEqual(await ended, { code: 1008, reason: 'the session has ended: sign in again' });
   const [{ url, headers }] = world.upstream.seen;
   assert.deepEqual([url, headers['x-wx-openid'], headers['x-page']], ['/live', 'oAlice', 'live']);
 });

@@ -8,6 +8,7 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { accept, frame, frames } from './frame.mjs';
 
 export const APPID = 'wx0123456789abcdef';
 
@@ -87,10 +88,15 @@ export async function service(after) {
     outgoing.writeHead(status, { 'Content-Type': 'application/json', ...headers });
     outgoing.end(JSON.stringify(body));
   });
-  server.on('upgrade', (incoming, socket) => {
+  server.on('upgrade', (incoming, socket, head) => {
     seen.push({ method: incoming.method, url: incoming.url, headers: incoming.headers });
     socket.on('error', () => {});
-    socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
+    const key = accept(incoming.headers['sec-websocket-key']);
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${key}\r\n\r\n`,
+    );
+    // It sends everything back.
+    frames(socket, head, (opcode, payload) => socket.write(frame(opcode, payload, false)));
     after.after(() => socket.destroy());
   });
   server.listen(0, '127.0.0.1');

@@ -6,11 +6,13 @@ import { createReadStream, createWriteStream, readFileSync } from 'node:fs';
 import http from 'node:http';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { accept, CLOSE, frame, frames, TEXT } from './frame.mjs';
 
 const METHODS = ['OPTIONS', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'TRACE', 'CONNECT'];
 const AT_ONCE = 10;
 const TIMEOUT = 60_000;
 const REDIRECTS = 5;
+const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
 /** `world` is a bed; the rest says how this phone differs from the usual one. */
 export function fakeWx(world, openid = 'oAlice', { headers = 'as sent', tasks = true } = {}) {
@@ -87,16 +89,28 @@ export function fakeWx(world, openid = 'oAlice', { headers = 'as sent', tasks = 
           Connection: 'Upgrade',
           Upgrade: 'websocket',
           'Sec-WebSocket-Version': '13',
-          'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+          'Sec-WebSocket-Key': KEY,
         },
       });
-      request.on('upgrade', (_, socket) => (socket.destroy(), tell('open', {})));
+      let socket;
+      request.on('upgrade', (answer, stream, head) => {
+        socket = stream;
+        stream.on('error', () => {});
+        if (answer.headers['sec-websocket-accept'] !== accept(KEY)) return stream.destroy();
+        tell('open', {});
+        frames(stream, head, (opcode, payload) => {
+          if (opcode === TEXT) tell('message', { data: String(payload) });
+          if (opcode !== CLOSE) return;
+          stream.end(frame(CLOSE, payload, true));
+          tell('close', { code: payload.readUInt16BE(0), reason: String(payload.subarray(2)) });
+        });
+      });
       request.on('response', (answer) => (answer.resume(), tell('error', { errMsg: 'Unexpected response code' })));
       request.on('error', (error) => tell('error', { errMsg: error.message }));
       options.success?.({ errMsg: 'connectSocket:ok' });
       return {
-        send() {},
-        close() {},
+        send: ({ data }) => void socket.write(frame(TEXT, data, true)),
+        close: ({ code = 1000 } = {}) => void socket.write(frame(CLOSE, Buffer.from([code >> 8, code & 255]), true)),
         onOpen: (listener) => void listeners.open.push(listener),
         onError: (listener) => void listeners.error.push(listener),
         onMessage: (listener) => void listeners.message.push(listener),
