@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::wire::{CLOSE, PUBLIC, Socket, TEXT, accept, echo, granted, granting, parrot, shake};
-use crate::harness::{Bed, Upstream};
+use crate::harness::{Authority, Bed, Secure, Upstream, config};
 
 #[test]
 fn a_handshake_goes_on_with_who_calls_and_without_what_was_for_one_hop() {
@@ -190,4 +190,78 @@ fn a_connection_that_was_used_before_is_good_for_it() {
     assert_eq!(bed.upstream.connections(), 2);
     socket.send(TEXT, b"still there");
     assert_eq!(socket.text(), "still there");
+}
+
+#[test]
+fn over_tls_it_is_the_same() {
+    let authority = Authority::new("websocket-tls");
+    authority.sign("own", &["gateway.test"]);
+    let bed = Bed::around(
+        echo(),
+        &authority.section("own"),
+        "[[route]]\npath = \"/\"\nto = \"{upstream}\"\n",
+    );
+    let secure = || Secure::secure(bed.address(), &authority.client(), "gateway.test");
+    let code = bed.mock.control().login_code("o-alice");
+    let login = serde_json::json!({ "code": code }).to_string();
+    let json = [("Content-Type", "application/json")];
+    let reply = secure().send("POST", "/wxgate/login", &json, login.as_bytes());
+    let token = crate::harness::token(&reply);
+    let mut client = secure();
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    client.write(shake("/", &bearer).as_bytes());
+    assert_eq!(client.reply(true).status, 101);
+    let mut socket = Socket::client(client);
+    for length in [5, 100_000, 1_000_000] {
+        socket.send(TEXT, &vec![b'x'; length]);
+        assert_eq!(socket.text().len(), length);
+    }
+    let seen = bed.upstream.last();
+    assert_eq!(seen.header("x-forwarded-proto"), Some("https"));
+    assert_eq!(seen.header("x-wx-openid"), Some("o-alice"));
+    let credential = format!("Bearer {token}");
+    let headers = [("Authorization", credential.as_str())];
+    let logout = secure().send("POST", "/wxgate/logout", &headers, b"");
+    assert_eq!(logout.status, 204);
+    assert_eq!(socket.closed().0, 1008);
+}
+
+#[test]
+fn a_handshake_counts_for_the_routes_rate() {
+    for (per, require) in [("address", "none"), ("user", "login")] {
+        let routes = format!(
+            "[[route]]\npath = \"/\"\nrequire = \"{require}\"\nto = \"{{upstream}}\"\nrate = {{ per = \"{per}\", limit = \"1/m\", burst = 2 }}\n"
+        );
+        let bed = Bed::around(echo(), "", &routes);
+        let bearer = format!("Authorization: Bearer {}\r\n", bed.sign_in("o-alice"));
+        for status in [101, 101, 429] {
+            let mut client = bed.client();
+            client.write(shake("/", &bearer).as_bytes());
+            assert_eq!(client.reply(status == 101).status, status, "{per}");
+        }
+        assert_eq!(bed.upstream.seen().len(), 2);
+    }
+}
+
+#[test]
+fn a_reload_touches_no_tunnel_and_a_log_out_is_still_seen() {
+    let route = "[[route]]\npath = \"/\"\nto = \"{upstream}\"\n";
+    let mut bed = Bed::around(echo(), "", route);
+    let token = bed.sign_in("o-alice");
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    let (mut socket, _) = Socket::open(&bed, "/", &bearer);
+    for _ in 0..3 {
+        for routes in [
+            "[[route]]\npath = \"/\"\nwebsocket = false\nto = \"{upstream}\"\n",
+            route,
+        ] {
+            let config = config(&bed.mock.url(), &bed.upstream.url(), "", routes);
+            bed.gateway.reload(&config).unwrap();
+            socket.send(TEXT, b"still there");
+            assert_eq!(socket.text(), "still there");
+        }
+    }
+    let (mut later, _) = Socket::open(&bed, "/", &bearer);
+    bed.call("logout", &token, &serde_json::json!({}));
+    assert_eq!((socket.closed().0, later.closed().0), (1008, 1008));
 }

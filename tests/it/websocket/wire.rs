@@ -1,6 +1,6 @@
 //! Both ends of a WebSocket, byte by byte.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use sha1::{Digest as _, Sha1};
@@ -21,8 +21,8 @@ pub const PING: u8 = 0x89;
 pub const PONG: u8 = 0x8a;
 
 /// One end of a connection that speaks WebSocket.
-pub struct Socket {
-    pub stream: TcpStream,
+pub struct Socket<S = TcpStream> {
+    pub stream: S,
     buffer: Vec<u8>,
     masks: bool,
 }
@@ -49,9 +49,11 @@ impl Socket {
         assert_eq!(reply.status, 101, "{}", reply.text());
         (Self::client(client), reply)
     }
+}
 
+impl<S: Read + Write> Socket<S> {
     /// A client's end of a connection that has switched.
-    pub fn client(mut client: Client) -> Self {
+    pub fn client(mut client: Client<S>) -> Self {
         Self {
             buffer: client.take_buffer(),
             stream: client.stream,
