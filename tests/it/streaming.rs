@@ -1,5 +1,7 @@
 //! Bodies in both directions: whole, unbuffered, and cancelled when either side goes.
 
+mod kinds;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc;
