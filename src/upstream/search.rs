@@ -149,14 +149,16 @@ where
         })
     }
 
-    /// A new connection for a second try, after `failed`: to the same server where a used connection had
-    /// died, as they do; else to another one.
+    /// A new connection for a second try, after `failed`. Where a used connection had died, as they do, the
+    /// server is still good; but it may be going, so another one that is up is asked rather. Users that
+    /// have a server of their own stay with it.
     pub async fn again(&mut self, failed: Failed<B>) -> Result<Trip<B>, Error> {
         self.again = true;
         if failed.same {
             // Those that were idle for longer have died with it, and may stand in the way.
             failed.lease.near.forget_idle();
-            self.found = Some(failed.lease);
+            let another = self.another(&failed.lease);
+            self.found = Some(another.unwrap_or(failed.lease));
         } else {
             self.tried.push(failed.lease.near.server.id);
             drop(failed);
@@ -205,6 +207,18 @@ where
                 Err((failure, Failed { lease, same }))
             }
         })
+    }
+
+    /// A place at a server that is up and is not that of `lease`.
+    fn another(&self, lease: &Lease<B>) -> Option<Lease<B>> {
+        if self.key.is_some() {
+            return None;
+        }
+        let not = [lease.near.server.id];
+        match self.share.choose(None, &not, self.http2) {
+            Choice::Lease(another) if !another.desperate => Some(another),
+            _ => None,
+        }
     }
 
     async fn place(&mut self) -> Result<Option<Lease<B>>, Error> {

@@ -65,6 +65,43 @@ fn a_get_that_a_server_lets_fall_is_taken_up_by_another() {
 }
 
 #[test]
+fn where_a_used_connection_dies_another_server_is_asked_for_this_one_may_be_going() {
+    let ((going, failing), good) = (moody(), Upstream::recording());
+    failing.store(false, Ordering::SeqCst);
+    let bed = group(&[&going, &good], "balance = \"round_robin\"");
+    for _ in 0..2 {
+        assert_eq!(bed.send("GET", "/", &[], b"").status, 200);
+    }
+    // From now on connections of its are taken, and fall; the first that falls is a used one.
+    failing.store(true, Ordering::SeqCst);
+    for _ in 0..6 {
+        assert_eq!(bed.send("GET", "/", &[], b"").status, 200);
+    }
+    // It was asked once for each of its turns, and never for a second try.
+    assert_eq!(counts(&[&going, &good]), [4, 7]);
+}
+
+#[test]
+fn a_user_with_a_server_of_their_own_stays_with_it_where_a_used_connection_dies() {
+    let dies_now_and_then = || {
+        let turn = AtomicUsize::new(0);
+        Upstream::answering(move |_, stream| {
+            turn.fetch_add(1, Ordering::SeqCst) % 3 != 2 && stream.write_all(OK).is_ok()
+        })
+    };
+    let (one, other) = (dies_now_and_then(), dies_now_and_then());
+    let bed = group(&[&one, &other], "balance = \"hash:openid\"");
+    let bearer = format!("Bearer {}", bed.sign_in("o-alice"));
+    for _ in 0..6 {
+        let reply = bed.send("GET", "/", &[("Authorization", &bearer)], b"");
+        assert_eq!(reply.status, 200);
+    }
+    let mut counts = counts(&[&one, &other]);
+    counts.sort_unstable();
+    assert_eq!(counts, [0, 8], "two of them were asked for twice");
+}
+
+#[test]
 fn what_may_have_been_done_is_not_done_by_another_server() {
     for (method, body) in [("POST", &b"pay"[..]), ("DELETE", b""), ("GET", b"body")] {
         let ((bad, _), good) = (moody(), Upstream::recording());
