@@ -22,16 +22,17 @@ DENY_BIN := $(TOOLS)/cargo-deny-$(DENY)/bin/cargo-deny
 PROFILE := dist
 
 .DEFAULT_GOAL := help
-.PHONY: help test packages tools fmt lint docs unit deny audit demo proof-sessions proof-crowd proof-tls proof-snapshot bench image image-root clean
+.PHONY: help test packages tools fmt lint docs unit fuzz deny audit demo proof-sessions proof-crowd proof-tls proof-slow proof-fuzz proof-snapshot bench image image-root clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-test: tools fmt lint docs unit deny ## everything that must hold, tools included
+test: tools fmt lint docs unit fuzz deny ## everything that must hold, tools included
 
 packages:
 	@missing=; \
 	command -v cc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	command -v c++ >/dev/null || missing="$$missing g++"; \
 	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
 	command -v go >/dev/null || missing="$$missing golang-go"; \
 	command -v php >/dev/null || missing="$$missing php-cli"; \
@@ -88,6 +89,7 @@ $(CLIENT_MODULES): client/package-lock.json
 
 fmt: ## formatting
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 
 lint: ## clippy, no warning allowed
 	$(CARGO) clippy --locked --all-targets -- -D warnings
@@ -97,6 +99,9 @@ docs: ## the code's own documentation, no warning allowed
 
 unit: ## all tests (needs `make tools` once)
 	$(CARGO) test --locked
+
+fuzz: ## what anybody may send, made up by libFuzzer: each target for two seconds
+	fuzz/run.sh 2
 
 deny: $(DENY_BIN) ## licences, bans and sources of what stands under us
 	$(DENY_BIN) --locked check bans licenses sources
@@ -119,6 +124,16 @@ proof-tls: ## testssl.sh against TLS as it is by default; installs it
 	$$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends testssl.sh openssl
 	cargo build --locked
 	tests/proof/tls.sh target/debug/wxgate
+
+proof-slow: ## slowhttptest, three modes with 1,000 connections, keeps nobody waiting; installs it
+	@command -v slowhttptest >/dev/null && exit 0; \
+	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+	$$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends slowhttptest python3
+	cargo build --locked --release
+	python3 tests/proof/slow.py target/release/wxgate
+
+proof-fuzz: ## the same, each target for five minutes
+	fuzz/run.sh 300
 
 proof-snapshot: ## a planned restart under 10,000 signed-in users logs nobody out
 	USERS=10000 cargo test --locked --release --test it operation::snapshot -- --nocapture

@@ -79,9 +79,14 @@ impl Report {
         group
     }
 
-    /// `span` up to the end of its first line: a caret needs no more.
+    /// `span` up to the end of its first line: a caret needs no more. What is missing at the end of the file is
+    /// missing behind its last line.
     fn first_line(&self, span: &Range<usize>) -> Range<usize> {
-        let start = span.start.min(self.text.len());
+        let start = if span.start < self.text.len() {
+            span.start
+        } else {
+            self.text.trim_end_matches(['\r', '\n']).len()
+        };
         let rest = self.text.get(start..).unwrap_or_default();
         let line = rest.find('\n').unwrap_or(rest.len());
         start..span.end.clamp(start, start + line)

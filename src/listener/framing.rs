@@ -149,9 +149,12 @@ impl Framing {
     }
 
     /// How many of `bytes` are empty lines between two messages. Old clients send one after a body; the
-    /// parser need not see them (RFC 9112 §2.2).
-    pub(in crate::listener) fn blank(&self, mut bytes: &[u8]) -> usize {
+    /// parser need not see them (RFC 9112 §2.2). A connection that begins with one is not HTTP/2's.
+    pub(in crate::listener) fn blank(&mut self, mut bytes: &[u8]) -> usize {
         let length = bytes.len();
+        if self.part == Part::Preface && bytes.starts_with(b"\r") {
+            self.part = Part::Head;
+        }
         if self.part == Part::Head {
             while let Some(rest) = bytes.strip_prefix(b"\r\n") {
                 bytes = rest;

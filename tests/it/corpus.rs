@@ -4,11 +4,30 @@ mod http1;
 
 use std::fmt::Write as _;
 
-use crate::harness::{Bed, Client, Seen};
+use crate::harness::{Client, Honest, Process, Seen, Upstream, until};
 
-/// One request for all that asks nothing, and one for the signed in.
-const ROUTES: &str = "[[route]]\npath = \"/\"\nrequire = \"none\"\nto = \"{upstream}\"\n\
-    [[route]]\npath = \"/closed\"\ndeny = true\n";
+/// What asks nothing, and what is closed to all.
+const CONFIG: &str = r#"
+listen = ["127.0.0.1:0"]
+workers = 2
+[[app]]
+appid = "wx0123456789abcdef"
+secret = { env = "WX_SECRET" }
+[[route]]
+path = "/"
+require = "none"
+to = "{upstream}"
+[[route]]
+path = "/closed"
+deny = true
+[log]
+access = false
+[admin]
+listen = ""
+"#;
+
+/// KiB by which the cases may leave the gateway larger.
+const LEFT: u64 = 8 << 10;
 
 /// What a case smuggles in: where it is seen, two readers ended a message at different places.
 const HIDDEN: &str = "GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -24,17 +43,42 @@ struct Case {
     statuses: &'static [u16],
 }
 
-/// Plays `cases`; all that is wrong is told at once.
-fn play(cases: &[Case]) {
-    let bed = Bed::with("", ROUTES);
+/// Plays `cases` while somebody else asks, too; all that is wrong is told at once. `name` is the test's.
+fn play(name: &str, cases: &[Case]) {
+    let (upstream, others) = (Upstream::recording(), Upstream::recording());
+    let routes = format!(
+        "{CONFIG}[[route]]\npath = \"/others\"\nrequire = \"none\"\nto = \"{}\"\n",
+        others.url()
+    );
+    let gateway = Process::run(
+        &format!("corpus-{name}"),
+        &routes.replace("{upstream}", &upstream.url()),
+    );
+    let honest = Honest {
+        gateway: gateway.address(),
+        service: others.address(),
+        path: "/others",
+    };
     let mut wrong = String::new();
+    // What it needs for itself is there after a first time.
+    each(cases, &gateway, &upstream, &mut wrong);
+    assert!(wrong.is_empty(), "{wrong}");
+    let before = gateway.memory("VmRSS");
+    honest.waits_for_nobody(name, || each(cases, &gateway, &upstream, &mut wrong));
+    assert!(wrong.is_empty(), "{wrong}");
+    until("nothing of it is left in memory", || {
+        gateway.memory("VmRSS") <= before + LEFT
+    });
+}
+
+fn each(cases: &[Case], gateway: &Process, upstream: &Upstream, wrong: &mut String) {
     for case in cases {
-        let before = bed.upstream.seen().len();
-        let mut client = bed.client();
+        let before = upstream.seen().len();
+        let mut client = gateway.client();
         // The gateway may refuse, and close, before all is written.
         let _ = std::io::Write::write_all(&mut client.stream, &case.bytes);
         let statuses = statuses(&mut client, case);
-        let seen = bed.upstream.seen().split_off(before);
+        let seen = upstream.seen().split_off(before);
         let forwarded = case.statuses.iter().filter(|status| **status == 200);
         let is_right = statuses == case.statuses
             && seen.len() == forwarded.count()
@@ -48,9 +92,9 @@ fn play(cases: &[Case]) {
                 case.rule, case.statuses
             );
         }
-        assert_eq!(bed.send("GET", "/after", &[], b"").status, 200);
+        let after = gateway.client().send("GET", "/after", &[], b"");
+        assert_eq!(after.status, 200);
     }
-    assert!(wrong.is_empty(), "{wrong}");
 }
 
 /// The answers that come. After what breaks framing the gateway closes: then these are all there are.

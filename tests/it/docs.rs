@@ -12,6 +12,8 @@ const PAGES: &[&str] = &[
     "client/README.md",
     "client/README.zh-CN.md",
     "docs/architecture.md",
+    "docs/fuzzing.md",
+    "docs/http1.md",
     "docs/http2.md",
     "docs/metrics.md",
     "docs/mock.md",

@@ -3,6 +3,7 @@
 mod authority;
 mod calls;
 mod client;
+mod honest;
 mod process;
 mod upstream;
 
@@ -16,6 +17,7 @@ use wxgate::mock::{Mock, Options};
 pub use self::authority::{Authority, Secure, client_config};
 pub use self::calls::{apps, sealed, signed, token, until};
 pub use self::client::{Client, Reply, find};
+pub use self::honest::Honest;
 pub use self::process::{Folder, Process};
 pub use self::upstream::{Seen, Upstream, request};
 

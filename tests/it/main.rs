@@ -39,6 +39,7 @@ mod rules;
 mod secrets;
 mod services;
 mod sessions;
+mod slow;
 mod stalled;
 mod streaming;
 mod tidy;

@@ -213,7 +213,8 @@ impl Io {
         {
             self.framing.decide(granted);
         }
-        self.drop_first(self.framing.blank(&self.held));
+        let blank = self.framing.blank(&self.held);
+        self.drop_first(blank);
         if self.held.is_empty() {
             self.state.holds(false);
             return Ok(());

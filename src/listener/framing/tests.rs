@@ -122,6 +122,22 @@ fn http_2_is_known_by_its_whole_preface() {
 }
 
 #[test]
+fn empty_lines_before_the_first_request_are_passed_over_where_http_2_may_come_too() {
+    let get = b"\r\n\r\nGET / HTTP/1.1\r\n\r\n";
+    for knows_http2 in [false, true] {
+        let mut framing = Framing::new(knows_http2);
+        let blank = framing.blank(get);
+        assert_eq!(blank, 4);
+        let rest = &get[blank..];
+        assert_eq!(framing.scan(rest, &BOUNDS), Ok(rest.len()));
+    }
+    // Behind one, HTTP/2's preface is no request.
+    let mut framing = Framing::new(true);
+    assert_eq!(framing.blank(b"\r\n"), 2);
+    assert_eq!(framing.scan(PREFACE, &BOUNDS), Err(Refusal::BadRequest));
+}
+
+#[test]
 fn what_came_before_a_bad_head_is_good() {
     let good = with("");
     let both = format!("{good}GARBAGE\r\n\r\n");
