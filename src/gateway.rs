@@ -214,8 +214,8 @@ impl Gateway {
         self.plans.reload(config)
     }
 
-    /// Stops taking connections, ends idle ones, and waits for what is under way: at most
-    /// `timeouts.drain`. Then writes the snapshot of sessions that the config asks for. Whether all of it
+    /// Stops taking connections, and waits for what is under way and, for a moment, for what idle ones may
+    /// bring: at most `timeouts.drain`. Then writes the snapshot of sessions that the config asks for. Whether all of it
     /// ended by itself.
     pub fn drain(mut self) -> bool {
         self.ready.send_replace(false);

@@ -5,6 +5,7 @@
 
 mod closing;
 mod connection;
+mod drain;
 mod flood;
 mod framing;
 mod greeting;

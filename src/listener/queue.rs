@@ -5,13 +5,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
+use crate::listener::BACKLOG;
 use crate::listener::load::Share;
 
 /// How long to wait after the system refused a connection.
 const RESPITE: Duration = Duration::from_millis(50);
+
+/// So many connections that wait are still taken when we stop: as many as the kernel keeps.
+const MOST: usize = BACKLOG.unsigned_abs() as usize;
 
 /// Goes round among the workers that share a socket: who has it takes the next connection.
 ///
@@ -26,6 +31,19 @@ pub(super) struct Queue {
     share: Arc<Share>,
     baton: Option<Arc<Baton>>,
     has_baton: bool,
+    /// When it turns true, no more than what waits already is taken.
+    stop: watch::Receiver<bool>,
+    /// How much of that may be left.
+    left: usize,
+}
+
+/// What comes out of a queue.
+pub(super) enum Next {
+    Connection(TcpStream, SocketAddr),
+    /// One was there, and could not be taken.
+    Failed,
+    /// We stop.
+    End,
 }
 
 impl Baton {
@@ -56,30 +74,64 @@ impl Queue {
         listener: std::net::TcpListener,
         baton: Option<Arc<Baton>>,
         share: &Arc<Share>,
+        stop: watch::Receiver<bool>,
     ) -> io::Result<Self> {
         Ok(Self {
             listener: TcpListener::from_std(listener)?,
             share: Arc::clone(share),
             baton,
             has_baton: false,
+            stop,
+            left: MOST,
         })
     }
 
-    /// The next connection; `None` where taking it failed.
-    pub(super) async fn next(&mut self) -> Option<(TcpStream, SocketAddr)> {
-        self.turn().await;
-        match self.listener.accept().await {
-            Ok((stream, address)) => {
-                stream.set_nodelay(true).ok()?;
-                Some((stream, address))
-            }
+    /// The next connection. When we stop, those that wait are taken: closing the socket would reset them.
+    pub(super) async fn next(&mut self) -> Next {
+        let mut stop = self.stop.clone();
+        let stopped = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => None,
+            accepted = self.accept() => Some(accepted),
+        };
+        let accepted = match stopped {
+            Some(accepted) => accepted,
+            None => match self.waiting() {
+                Some(accepted) => accepted,
+                None => return Next::End,
+            },
+        };
+        match accepted {
+            Ok((stream, address)) => match stream.set_nodelay(true) {
+                Ok(()) => Next::Connection(stream, address),
+                Err(_) => Next::Failed,
+            },
             Err(error) => {
                 // Out of descriptors or memory: trying again at once would only burn the processor.
                 tracing::warn!(%error, "cannot accept");
                 tokio::time::sleep(RESPITE).await;
-                None
+                Next::Failed
             }
         }
+    }
+
+    /// One that waits already. The kernel is asked: what the runtime knows of the socket may be old.
+    fn waiting(&mut self) -> Option<io::Result<(TcpStream, SocketAddr)>> {
+        self.left = self.left.checked_sub(1)?;
+        let taken = match SockRef::from(&self.listener).accept() {
+            Ok((socket, address)) => socket
+                .set_nonblocking(true)
+                .and_then(|()| TcpStream::from_std(socket.into()))
+                .and_then(|socket| Ok((socket, address.as_socket().ok_or(io::ErrorKind::Other)?))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+            Err(error) => Err(error),
+        };
+        Some(taken)
+    }
+
+    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        self.turn().await;
+        self.listener.accept().await
     }
 
     /// Waits until it is this worker's turn. Who has taken more than another gives the baton away.
@@ -115,7 +167,6 @@ mod tests {
     use bytes::Bytes;
     use http::Response;
     use http_body_util::Full;
-    use tokio::sync::watch;
 
     use crate::listener::{self, Accept, Arrival, Door, Handed, Load, Peer, Settings};
     use crate::setting::ListenAddress;
