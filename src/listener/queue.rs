@@ -6,11 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::SockRef;
+#[cfg(unix)]
+use tokio::net::UnixListener;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
-use crate::listener::BACKLOG;
 use crate::listener::load::Share;
+#[cfg(unix)]
+use crate::listener::unix;
+use crate::listener::{BACKLOG, Listener};
 
 /// How long to wait after the system refused a connection.
 const RESPITE: Duration = Duration::from_millis(50);
@@ -27,7 +31,7 @@ pub(super) struct Baton(Box<[Notify]>);
 
 /// A socket, as one worker has it.
 pub(super) struct Queue {
-    listener: TcpListener,
+    listener: Accepting,
     share: Arc<Share>,
     baton: Option<Arc<Baton>>,
     has_baton: bool,
@@ -37,9 +41,19 @@ pub(super) struct Queue {
     left: usize,
 }
 
+/// A listener inside a worker's runtime.
+enum Accepting {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+/// A connection, and who is at its other end if that has an address.
+type Accepted = (TcpStream, Option<SocketAddr>);
+
 /// What comes out of a queue.
 pub(super) enum Next {
-    Connection(TcpStream, SocketAddr),
+    Connection(TcpStream, Option<SocketAddr>),
     /// One was there, and could not be taken.
     Failed,
     /// We stop.
@@ -71,13 +85,17 @@ impl Baton {
 impl Queue {
     /// Inside a worker's runtime. Where the socket is shared, `baton` is, too.
     pub(super) fn new(
-        listener: std::net::TcpListener,
+        listener: Listener,
         baton: Option<Arc<Baton>>,
         share: &Arc<Share>,
         stop: watch::Receiver<bool>,
     ) -> io::Result<Self> {
         Ok(Self {
-            listener: TcpListener::from_std(listener)?,
+            listener: match listener {
+                Listener::Tcp(listener) => Accepting::Tcp(TcpListener::from_std(listener)?),
+                #[cfg(unix)]
+                Listener::Unix(listener) => Accepting::Unix(UnixListener::from_std(listener)?),
+            },
             share: Arc::clone(share),
             baton,
             has_baton: false,
@@ -102,10 +120,12 @@ impl Queue {
             },
         };
         match accepted {
-            Ok((stream, address)) => match stream.set_nodelay(true) {
-                Ok(()) => Next::Connection(stream, address),
-                Err(_) => Next::Failed,
-            },
+            Ok((stream, address)) => {
+                if address.is_some() && stream.set_nodelay(true).is_err() {
+                    return Next::Failed;
+                }
+                Next::Connection(stream, address)
+            }
             Err(error) => {
                 // Out of descriptors or memory: trying again at once would only burn the processor.
                 tracing::warn!(%error, "cannot accept");
@@ -116,22 +136,37 @@ impl Queue {
     }
 
     /// One that waits already. The kernel is asked: what the runtime knows of the socket may be old.
-    fn waiting(&mut self) -> Option<io::Result<(TcpStream, SocketAddr)>> {
+    fn waiting(&mut self) -> Option<io::Result<Accepted>> {
         self.left = self.left.checked_sub(1)?;
-        let taken = match SockRef::from(&self.listener).accept() {
+        let listener = match &self.listener {
+            Accepting::Tcp(listener) => SockRef::from(listener),
+            #[cfg(unix)]
+            Accepting::Unix(listener) => SockRef::from(listener),
+        };
+        let taken = match listener.accept() {
             Ok((socket, address)) => socket
                 .set_nonblocking(true)
                 .and_then(|()| TcpStream::from_std(socket.into()))
-                .and_then(|socket| Ok((socket, address.as_socket().ok_or(io::ErrorKind::Other)?))),
+                .map(|socket| (socket, address.as_socket())),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
             Err(error) => Err(error),
         };
         Some(taken)
     }
 
-    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+    async fn accept(&mut self) -> io::Result<Accepted> {
         self.turn().await;
-        self.listener.accept().await
+        match &self.listener {
+            Accepting::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                Ok((stream, Some(address)))
+            }
+            #[cfg(unix)]
+            Accepting::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((unix::connection(stream)?, None))
+            }
+        }
     }
 
     /// Waits until it is this worker's turn. Who has taken more than another gives the baton away.

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,9 @@ use crate::telemetry::metrics::Connections;
 /// The most bytes that hyper keeps of one direction of a connection. What a stalled peer costs us is
 /// bounded by it.
 const BUFFER: usize = 64 << 10;
+
+/// What stands for the address of who came by a unix socket.
+const THIS_MACHINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// The header lines that hyper has room for without the heap.
 const HYPERS_LINES: usize = 100;
@@ -192,16 +196,20 @@ async fn accept<C, S, F, B>(
             Next::Failed => continue,
             Next::End => return,
         };
+        let peer = Peer {
+            address: address.unwrap_or(THIS_MACHINE),
+            on_unix: address.is_none(),
+            door,
+        };
         let (mut welcome, mut place) = share.admit();
         let worker = Rc::clone(&shift.borrow());
-        let speaks_for_others = worker.heralds.contain(address.ip());
+        let speaks_for_others = worker.heralds.have(&peer);
         if welcome == Welcome::In && !speaks_for_others {
-            welcome = place.claim(address.ip());
+            welcome = place.claim(&peer);
         }
         if welcome == Welcome::Out {
             continue;
         }
-        let peer = Peer { address, door };
         let mut connections = connections.borrow_mut();
         if door == Door::Tls || speaks_for_others {
             let connect = Rc::clone(connect);

@@ -5,3 +5,4 @@ mod handover;
 mod reload;
 mod reload_by_signal;
 mod snapshot;
+mod unix;
