@@ -4,5 +4,6 @@ mod drain;
 mod handover;
 mod reload;
 mod reload_by_signal;
+mod restarts;
 mod snapshot;
 mod unix;

@@ -113,7 +113,7 @@ fn the_proxy_protocol_and_tls_are_spoken_there_too() {
     authority.sign("gateway", &["gateway.test"]);
     let folder = Folder::new("unix-tls-socket");
     let sections = format!(
-        "{}[proxies]\nproxy_protocol = [\"unix\"]\n",
+        "{}[proxies]\nproxy_protocol = [\"unix\"]\ntrusted = [\"unix\"]\n",
         authority.section("gateway")
     );
     let bed = bed(&folder, &sections);
@@ -127,6 +127,7 @@ fn the_proxy_protocol_and_tls_are_spoken_there_too() {
     let name = ServerName::try_from("gateway.test").unwrap();
     let session = ClientConnection::new(Arc::clone(&authority.client()), name).unwrap();
     let mut client = Client::speaking(StreamOwned::new(session, stream));
+    // Whom the header names is not our neighbour, and is not believed.
     let found = told(&bed, &mut client);
     assert_eq!(found, ("198.51.100.9".to_owned(), "https".to_owned()));
 }
