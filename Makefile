@@ -124,7 +124,7 @@ proof-snapshot: ## a planned restart under 10,000 signed-in users logs nobody ou
 	USERS=10000 cargo test --locked --release --test it operation::snapshot -- --nocapture
 
 proof-restarts: ## reloads, new certificates, restarts and the death of a server under load: no failed request
-	RELOADS=20 SWAPS=5 RESTARTS=3 DEATHS=5 cargo test --locked --release --test it operation::restarts -- --nocapture --test-threads 1
+	RELOADS=20 SWAPS=5 RESTARTS=3 DEATHS=5 cargo test --locked --test it operation::restarts -- --nocapture --test-threads 1
 
 bench: ## CPU per request beside nginx
 	cargo build --locked --profile dist

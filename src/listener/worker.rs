@@ -162,7 +162,7 @@ async fn release(drain: &Drain, wheel: &Wheel, connections: &Connections, patien
     }
     drain.let_go();
     wheel.wake_all();
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn tick(wheel: Wheel) {

@@ -3,6 +3,9 @@
 //!
 //! `make proof-restarts` does the same more often.
 
+// The figures are for who runs the proof.
+#![allow(clippy::print_stdout)]
+
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::TcpListener;

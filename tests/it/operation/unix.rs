@@ -59,9 +59,10 @@ fn it_is_served_like_any_other_and_only_our_group_may_connect() {
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o660);
     let mut clients: Vec<_> = (0..20).map(|_| connect(&path)).collect();
+    let large = vec![b'x'; 100_000];
     for _ in 0..3 {
         for client in &mut clients {
-            let reply = client.send("POST", "/", &[], &[b'x'; 100_000]);
+            let reply = client.send("POST", "/", &[], &large);
             assert_eq!(reply.json()["ok"], true);
         }
     }
