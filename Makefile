@@ -22,7 +22,7 @@ DENY_BIN := $(TOOLS)/cargo-deny-$(DENY)/bin/cargo-deny
 PROFILE := dist
 
 .DEFAULT_GOAL := help
-.PHONY: help test packages tools fmt lint docs unit fuzz deny audit demo proof-sessions proof-crowd proof-tls proof-slow proof-fuzz proof-snapshot bench image image-root clean
+.PHONY: help test packages tools fmt lint docs unit fuzz deny audit demo proof-sessions proof-crowd proof-tls proof-slow proof-fuzz proof-snapshot proof-restarts bench image image-root clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -137,6 +137,9 @@ proof-fuzz: ## the same, each target for five minutes
 
 proof-snapshot: ## a planned restart under 10,000 signed-in users logs nobody out
 	USERS=10000 cargo test --locked --release --test it operation::snapshot -- --nocapture
+
+proof-restarts: ## reloads, new certificates, restarts and the death of a server under load: no failed request
+	RELOADS=20 SWAPS=5 RESTARTS=3 DEATHS=5 cargo test --locked --test it operation::restarts -- --nocapture --test-threads 1
 
 bench: ## CPU per request beside nginx
 	cargo build --locked --profile dist

@@ -18,6 +18,7 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
@@ -33,7 +34,7 @@ use crate::gateway::clock::now;
 use crate::gateway::dispatch::Client;
 use crate::gateway::front::Front;
 use crate::gateway::reload::{Issue, Plans, Post, Reloaded};
-use crate::listener::{self, Door, Handed, Load, Settings, Share, Socket};
+use crate::listener::{self, Door, Handed, Load, Peer, Settings, Share, Socket, SocketFile};
 use crate::proxy::route;
 use crate::session::Sessions;
 use crate::setting::ListenAddress;
@@ -81,6 +82,8 @@ fn told(faults: &[route::Fault]) -> String {
 /// A running gateway. Dropped, it stops taking connections and ends those that are idle.
 pub struct Gateway {
     addresses: Vec<SocketAddr>,
+    /// Removed when this is dropped.
+    files: Vec<SocketFile>,
     redirect: Option<SocketAddr>,
     admin: Option<SocketAddr>,
     ready: watch::Sender<bool>,
@@ -166,6 +169,7 @@ impl Gateway {
         drop(inside);
         Ok(Self {
             addresses: bound.addresses,
+            files: bound.files,
             redirect,
             admin,
             ready,
@@ -180,6 +184,11 @@ impl Gateway {
     /// Where it listens, with the ports that the system chose.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The files of the unix sockets that it made.
+    pub fn socket_files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(SocketFile::path)
     }
 
     /// Where clients are sent to https, if anywhere.
@@ -214,8 +223,8 @@ impl Gateway {
         self.plans.reload(config)
     }
 
-    /// Stops taking connections, ends idle ones, and waits for what is under way: at most
-    /// `timeouts.drain`. Then writes the snapshot of sessions that the config asks for. Whether all of it
+    /// Stops taking connections, and waits for what is under way and, for a moment, for what idle ones may
+    /// bring: at most `timeouts.drain`. Then writes the snapshot of sessions that the config asks for. Whether all of it
     /// ended by itself.
     pub fn drain(mut self) -> bool {
         self.ready.send_replace(false);
@@ -255,7 +264,7 @@ fn doors(config: &Config) -> Vec<(ListenAddress, Door)> {
 fn load(config: &Config, plans: &Plans) -> Load {
     let trust = plans.trust();
     let of_one = usize::try_from(config.limits.per_address).unwrap_or(usize::MAX);
-    let is_proxy = move |address| trust.load().covers(address);
+    let is_proxy = move |peer: &Peer| trust.load().trusts(peer);
     Load::new(most_connections(config)).per_address(of_one, is_proxy)
 }
 

@@ -5,6 +5,7 @@
 
 mod closing;
 mod connection;
+mod drain;
 mod flood;
 mod framing;
 mod greeting;
@@ -16,11 +17,15 @@ mod proxy_protocol;
 mod queue;
 mod stream;
 mod turns;
+#[cfg(unix)]
+mod unix;
 mod worker;
 
 use std::fmt::Display;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+#[cfg(unix)]
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +38,8 @@ pub use self::handed::Handed;
 pub use self::load::{Load, Share};
 pub use self::networks::Networks;
 use self::queue::Baton;
+#[cfg(unix)]
+pub use self::unix::SocketFile;
 pub use self::worker::run;
 use crate::setting::{self, ListenAddress, Size};
 
@@ -45,8 +52,11 @@ pub const PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer {
-    /// Their address; where a proxy speaks for them, what it says.
+    /// Their address; where a proxy speaks for them, what it says. Who came by a unix socket has this
+    /// machine's.
     pub address: SocketAddr,
+    /// They came by a unix socket, and nobody says for whom.
+    pub on_unix: bool,
     /// The door they came in by.
     pub door: Door,
 }
@@ -116,6 +126,8 @@ impl Refusal {
 pub struct Bound {
     /// The addresses, with the ports that the system chose.
     pub addresses: Vec<SocketAddr>,
+    /// The files of unix sockets that were made.
+    pub files: Vec<SocketFile>,
     /// For each worker its sockets.
     pub sockets: Vec<Vec<Socket>>,
 }
@@ -123,10 +135,41 @@ pub struct Bound {
 /// A bound socket of one worker.
 #[derive(Debug)]
 pub struct Socket {
-    listener: TcpListener,
+    listener: Listener,
     door: Door,
     /// There where the socket is shared by all workers.
     baton: Option<Arc<Baton>>,
+}
+
+/// The file of a unix socket: there are none here.
+#[cfg(not(unix))]
+#[derive(Debug)]
+pub enum SocketFile {}
+
+#[cfg(not(unix))]
+impl SocketFile {
+    /// Where it is.
+    pub fn path(&self) -> &std::path::Path {
+        match *self {}
+    }
+}
+
+/// A socket that takes connections.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+impl Listener {
+    fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp(listener) => Self::Tcp(listener.try_clone()?),
+            #[cfg(unix)]
+            Self::Unix(listener) => Self::Unix(listener.try_clone()?),
+        })
+    }
 }
 
 /// Binds each address for all of `workers`. A socket that was handed over is one, and all share it.
@@ -143,13 +186,17 @@ pub fn bind(
 ) -> io::Result<Bound> {
     let mut bound = Bound {
         addresses: Vec::new(),
+        files: Vec::new(),
         sockets: (0..workers).map(|_| Vec::new()).collect(),
     };
     for (address, door) in addresses {
         let found = match address {
             ListenAddress::Tcp(address) => match accept {
                 Accept::PerWorker => own_sockets(*address, workers),
-                Accept::Shared => socket(*address, false).and_then(|one| copies(one, workers)),
+                Accept::Shared => {
+                    let one = socket(*address, false).map(Listener::Tcp);
+                    one.and_then(|one| copies(one, workers))
+                }
             }
             .map(|listeners| vec![listeners])
             .map_err(|error| named(&error, address))?,
@@ -160,11 +207,20 @@ pub fn bind(
                     .and_then(|taken| taken.into_iter().map(copied).collect())
                     .map_err(|error| named(&error, format!("fd:{name}")))?
             }
+            #[cfg(unix)]
+            ListenAddress::Unix(path) => {
+                let (one, file) = unix::bind(path)
+                    .map_err(|error| named(&error, format!("unix:{}", path.display())))?;
+                bound.files.push(file);
+                vec![copies(Listener::Unix(one), workers)?]
+            }
+            #[cfg(not(unix))]
+            ListenAddress::Unix(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         for listeners in found {
             let is_shared = accept == Accept::Shared && workers > 1;
             let baton = is_shared.then(|| Baton::new(workers));
-            if let Some(first) = listeners.first() {
+            if let Some(Listener::Tcp(first)) = listeners.first() {
                 bound.addresses.push(first.local_addr()?);
             }
             for (sockets, listener) in bound.sockets.iter_mut().zip(listeners) {
@@ -180,7 +236,7 @@ pub fn bind(
 }
 
 /// A socket for each worker, all bound to one address.
-fn own_sockets(mut address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>> {
+fn own_sockets(mut address: SocketAddr, workers: usize) -> io::Result<Vec<Listener>> {
     if address.port() != 0 && workers > 1 {
         socket(address, false)?;
     }
@@ -188,13 +244,13 @@ fn own_sockets(mut address: SocketAddr, workers: usize) -> io::Result<Vec<TcpLis
     for _ in 0..workers {
         let listener = socket(address, workers > 1)?;
         address = listener.local_addr()?;
-        sockets.push(listener);
+        sockets.push(Listener::Tcp(listener));
     }
     Ok(sockets)
 }
 
 /// One socket, as many times as there are workers.
-fn copies(socket: TcpListener, workers: usize) -> io::Result<Vec<TcpListener>> {
+fn copies(socket: Listener, workers: usize) -> io::Result<Vec<Listener>> {
     let others = (1..workers).map(|_| socket.try_clone());
     let mut sockets = others.collect::<io::Result<Vec<_>>>()?;
     sockets.push(socket);

@@ -47,7 +47,7 @@ fn start(sources: &Sources, config: Config, mut files: Files, handed: Handed) ->
         Err(error) => return failed(&error.to_string()),
     };
     drop(config);
-    tracing::info!(listen = listed(gateway.addresses()), "ready");
+    tracing::info!(listen = places(&gateway), "ready");
     service::ready("serving");
     loop {
         match runtime.block_on(orders.next(&mut files)) {
@@ -62,6 +62,14 @@ fn start(sources: &Sources, config: Config, mut files: Files, handed: Handed) ->
         tracing::warn!("timeouts.drain has passed: what was still under way is cut off");
     }
     End::Good
+}
+
+/// Where it listens, in the words of `listen`.
+fn places(gateway: &Gateway) -> String {
+    let addresses = gateway.addresses().iter().map(ToString::to_string);
+    let files = gateway.socket_files();
+    let files = files.map(|path| format!("unix:{}", path.display()));
+    listed(&addresses.chain(files).collect::<Vec<_>>())
 }
 
 fn failed(reason: &str) -> End {

@@ -117,20 +117,22 @@ pub(super) fn addresses(
         }
         taken.push((address, path));
     }
-    let mut names: Vec<(&str, &str)> = Vec::new();
+    let mut names: Vec<(&ListenAddress, &str)> = Vec::new();
     for (listen, path) in listen.iter().zip(&paths) {
-        let ListenAddress::Handed(name) = listen else {
-            continue;
+        let cure = match listen {
+            ListenAddress::Tcp(_) => continue,
+            ListenAddress::Handed(_) => "write it once: all sockets of this name are taken",
+            ListenAddress::Unix(_) => "write it once: all workers take from it",
         };
-        if let Some((_, other)) = names.iter().find(|(taken, _)| taken == name) {
+        if let Some((_, other)) = names.iter().find(|(taken, _)| *taken == listen) {
             checks.blame_both(
                 path,
                 (other, "the other one"),
                 format!("`{path}` and `{other}` are the same socket"),
-                "write it once: all sockets of this name are taken",
+                cure,
             );
         }
-        names.push((name, path));
+        names.push((listen, path));
     }
 }
 
@@ -138,7 +140,7 @@ pub(super) fn addresses(
 pub(super) fn bound(listen: &ListenAddress) -> Option<SocketAddr> {
     match listen {
         ListenAddress::Tcp(address) => Some(*address),
-        ListenAddress::Handed(_) => None,
+        ListenAddress::Handed(_) | ListenAddress::Unix(_) => None,
     }
 }
 

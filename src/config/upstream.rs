@@ -206,7 +206,14 @@ pub(super) fn circles(
 }
 
 fn circle(checks: &mut Checks<'_>, at: &str, origin: &Origin, listen: &[ListenAddress]) {
+    let listeners = checks.items("listen");
     let Some((host, port)) = origin.host_and_port() else {
+        let own = listen.iter().zip(&listeners).find(|(listen, _)| {
+            matches!((listen, origin), (ListenAddress::Unix(own), Origin::Unix(to)) if own == to)
+        });
+        if let Some((_, listener)) = own {
+            blame_circle(checks, at, listener);
+        }
         return;
     };
     let ip = match host {
@@ -214,7 +221,6 @@ fn circle(checks: &mut Checks<'_>, at: &str, origin: &Origin, listen: &[ListenAd
         host => host.parse(),
     };
     let Ok(ip) = ip else { return };
-    let listeners = checks.items("listen");
     let own = listen.iter().zip(&listeners).find(|(listen, _)| {
         let Some(address) = bounds::bound(listen) else {
             return false;
@@ -224,11 +230,15 @@ fn circle(checks: &mut Checks<'_>, at: &str, origin: &Origin, listen: &[ListenAd
             && bounds::collide(address, SocketAddr::new(ip, port))
     });
     if let Some((_, listener)) = own {
-        checks.blame_both(
-            at,
-            (listener, "this is the gateway"),
-            format!("`{at}` leads back to the gateway itself"),
-            "write where the service listens; it needs a port of its own",
-        );
+        blame_circle(checks, at, listener);
     }
+}
+
+fn blame_circle(checks: &mut Checks<'_>, at: &str, listener: &str) {
+    checks.blame_both(
+        at,
+        (listener, "this is the gateway"),
+        format!("`{at}` leads back to the gateway itself"),
+        "write where the service listens; it needs a port of its own",
+    );
 }

@@ -1,7 +1,6 @@
 //! One request or refusal, from its head to its answer: to an endpoint of ours, or through the proxy.
 
 use std::cell::RefCell;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::SystemTime;
 
@@ -35,27 +34,24 @@ pub(super) struct Client {
     /// The number of the plan that it was made by.
     number: u32,
     peer: client_address::Peer,
-    door: Door,
+    /// Who is at the other end of the connection.
+    end: Peer,
     remembered: Remembered,
 }
 
 impl Client {
     pub(super) fn new(peer: Peer, site: &Site) -> Self {
-        Self::at(peer.address.ip(), peer.door, site)
-    }
-
-    fn at(address: IpAddr, door: Door, site: &Site) -> Self {
         Self {
             number: site.number,
-            peer: site.proxy.trust.peer(address, door == Door::Tls),
-            door,
+            peer: site.proxy.trust.peer(&peer),
+            end: peer,
             remembered: Remembered::new(),
         }
     }
 
     /// What its requests come by.
     fn scheme(&self) -> Scheme {
-        match self.door {
+        match self.end.door {
             Door::Tls => Scheme::Https,
             Door::Plain | Door::Redirect => Scheme::Http,
         }
@@ -65,7 +61,7 @@ impl Client {
     pub(super) fn by(client: &RefCell<Rc<Self>>, site: &Site) -> Rc<Self> {
         let mut client = client.borrow_mut();
         if client.number != site.number {
-            *client = Rc::new(Self::at(client.peer.address(), client.door, site));
+            *client = Rc::new(Self::new(client.end, site));
         }
         Rc::clone(&client)
     }
@@ -137,7 +133,7 @@ impl Site {
         now: UnixSeconds,
         trail: &mut Trail,
     ) -> Result<Response<Content>, Problem> {
-        if client.door == Door::Redirect {
+        if client.end.door == Door::Redirect {
             return self.send_to_https(&request);
         }
         let scheme = client.scheme();

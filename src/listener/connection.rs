@@ -11,7 +11,6 @@ pub(super) mod io;
 pub(super) mod state;
 mod switch;
 
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -35,6 +34,7 @@ use self::state::{Phase, State};
 use self::switch::Successor;
 pub use self::switch::Switched;
 use crate::deadline::Wheel;
+use crate::listener::drain::Drain;
 use crate::listener::framing::Bounds;
 use crate::listener::networks::Networks;
 use crate::listener::parking::Wait;
@@ -51,7 +51,7 @@ pub(super) struct Worker {
     pub(super) http2: hyper::server::conn::http2::Builder<http2::Local>,
     /// Clients may speak HTTP/2 at once, without TLS.
     pub(super) h2c: bool,
-    pub(super) draining: Cell<bool>,
+    pub(super) drain: Rc<Drain>,
     pub(super) bounds: Rc<Bounds>,
     pub(super) desk: Desk,
     pub(super) connections: Arc<Connections>,
@@ -99,7 +99,7 @@ where
         let _place = place;
         loop {
             let turn;
-            (turn, io) = match parking::wait(&mut io, &state, &worker.draining).await {
+            (turn, io) = match parking::wait(&mut io, &state, &worker.drain).await {
                 Wait::Head if io.is_foreign() => {
                     return Box::pin(http2::serve(io, worker, state, handler)).await;
                 }
@@ -146,22 +146,16 @@ where
         let may_switch = exchanges.is_asked() && switch::is_asked(&request);
         let request = request.map(|body| RequestBody::new(body, Rc::clone(&exchanges), may_switch));
         // An async block would keep room for the handler's future twice, and hyper moves it.
-        handler(Arrival::Request(Box::new(request))).map(move |answer| {
+        handler(Arrival::Request(Box::new(request))).map(move |mut answer| {
             if may_switch {
                 exchange.answer_upgrade(answer.status());
             }
+            worker.drain.tell(answer.status(), answer.headers_mut());
             Ok::<_, Infallible>(answer.map(|body| exchange.carry(body)))
         })
     });
     let mut connection = Box::new(worker.http.serve_connection(TokioIo::new(io), service));
-    let mut leaving = false;
     let turn = std::future::poll_fn(|cx| {
-        // A head that has begun is read first: hyper takes one that it has not read for none at all.
-        let may_leave = || worker.draining.get() && state.phase() != Phase::Head;
-        if may_leave() && !leaving {
-            leaving = true;
-            Pin::new(&mut *connection).graceful_shutdown();
-        }
         if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(cx) {
             return Poll::Ready(match ended {
                 _ if let Some(refusal) = state.refused() => Turn::Refused(refusal),
@@ -180,8 +174,8 @@ where
         {
             return Poll::Ready(Turn::Refused(refusal));
         }
-        if may_leave() && !leaving {
-            cx.waker().wake_by_ref();
+        if worker.drain.lets_go() && state.phase() == Phase::Idle && state.is_flushed() {
+            return Poll::Ready(Turn::Over(!state.read_whole()));
         }
         if state.timer().poll(cx).is_pending() {
             return Poll::Pending;

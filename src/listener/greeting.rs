@@ -55,7 +55,10 @@ pub(super) async fn greet(
     if speaks_for_others {
         timer.set(ANNOUNCEMENT);
         match within(&timer, announced(&socket)).await {
-            Ok(Some(source)) => peer.address = source.unwrap_or(peer.address),
+            Ok(Some(source)) => {
+                peer.on_unix &= source.is_none();
+                peer.address = source.unwrap_or(peer.address);
+            }
             // A balancer that only looks whether anybody is there.
             Ok(None) => return None,
             Err(error) => {
@@ -64,7 +67,7 @@ pub(super) async fn greet(
                 return None;
             }
         }
-        match place.claim(peer.address.ip()) {
+        match place.claim(&peer) {
             Welcome::In => {}
             Welcome::Told(crowded) => refusal = Some(crowded),
             Welcome::Out => return None,

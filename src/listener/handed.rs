@@ -4,9 +4,11 @@
 use std::io;
 use std::net::TcpListener;
 
+use crate::listener::Listener;
+
 /// Bound sockets and their names. What is left of them when this is dropped is closed.
 #[derive(Debug, Default)]
-pub struct Handed(Vec<(String, io::Result<TcpListener>)>);
+pub struct Handed(Vec<(String, io::Result<Listener>)>);
 
 impl Handed {
     /// Takes what the environment says was handed over to this process (`sd_listen_fds_with_names(3)`).
@@ -20,8 +22,11 @@ impl Handed {
         let count = sockets.len();
         let handed = (0..count).map(|at| {
             let name = names.next().filter(|name| !name.is_empty());
-            let socket = sockets
-                .take_tcp_listener(at)
+            let tcp = sockets.take_tcp_listener(at);
+            let mut unix = || Ok(sockets.take_unix_listener(at)?.map(Listener::Unix));
+            let socket = tcp
+                .map(|tcp| tcp.map(Listener::Tcp))
+                .or_else(|error: io::Error| unix().map_err(|_: io::Error| error))
                 .and_then(|socket| socket.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound)));
             (name.unwrap_or("unknown").to_owned(), socket)
         });
@@ -37,7 +42,7 @@ impl Handed {
     /// One socket more.
     #[must_use]
     pub fn with(mut self, name: &str, socket: TcpListener) -> Self {
-        self.0.push((name.to_owned(), Ok(socket)));
+        self.0.push((name.to_owned(), Ok(Listener::Tcp(socket))));
         self
     }
 
@@ -50,8 +55,8 @@ impl Handed {
     ///
     /// # Errors
     ///
-    /// There is none, or one is no TCP listener.
-    pub(super) fn take(&mut self, name: &str) -> io::Result<Vec<TcpListener>> {
+    /// There is none, or one is neither a TCP nor a unix listener.
+    pub(super) fn take(&mut self, name: &str) -> io::Result<Vec<Listener>> {
         let (found, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.0)
             .into_iter()
             .partition(|(own, _)| own == name);
@@ -67,7 +72,11 @@ impl Handed {
         }
         let sockets = found.into_iter().map(|(_, socket)| {
             let socket = socket?;
-            socket.set_nonblocking(true)?;
+            match &socket {
+                Listener::Tcp(socket) => socket.set_nonblocking(true)?,
+                #[cfg(unix)]
+                Listener::Unix(socket) => socket.set_nonblocking(true)?,
+            }
             Ok(socket)
         });
         sockets.collect()

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::auth::Origin;
-use crate::listener::Refusal;
+use crate::listener::{Peer, Refusal};
 use crate::telemetry::metrics::{Connections, Metrics};
 
 /// Connections beyond the limit that are told so at once, at least.
@@ -42,8 +41,8 @@ pub struct Share {
 /// How many connections each address has.
 struct Crowds {
     most: usize,
-    /// Whether an address is a proxy's, which stands for many clients.
-    is_proxy: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
+    /// Whether a peer is a proxy, which stands for many clients.
+    is_proxy: Box<dyn Fn(&Peer) -> bool + Send + Sync>,
     hasher: RandomState,
     shards: [Mutex<HashMap<Origin, usize>>; SHARDS],
 }
@@ -83,7 +82,7 @@ impl Load {
     pub fn per_address(
         self,
         most: usize,
-        is_proxy: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
+        is_proxy: impl Fn(&Peer) -> bool + Send + Sync + 'static,
     ) -> Self {
         let crowds = (most > 0).then(|| Crowds {
             most,
@@ -207,16 +206,16 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Counts the connection as one of `address`, which must be the client's own: to be called once, when
+    /// Counts the connection as one of `peer`, which must be the client itself: to be called once, when
     /// that is known.
-    pub(super) fn claim(&mut self, address: IpAddr) -> Welcome {
+    pub(super) fn claim(&mut self, peer: &Peer) -> Welcome {
         let Some(crowds) = &self.share.load.crowds else {
             return Welcome::In;
         };
-        if (crowds.is_proxy)(address.to_canonical()) {
+        if (crowds.is_proxy)(peer) {
             return Welcome::In;
         }
-        let origin = Origin::of(address);
+        let origin = Origin::of(peer.address.ip());
         let Some(mut shard) = crowds.shard(origin) else {
             return Welcome::In;
         };
@@ -255,17 +254,27 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
+    use crate::listener::Door;
 
     fn load(most: usize, of_one: usize) -> Arc<Load> {
         let proxy: IpAddr = "10.0.0.1".parse().unwrap();
-        Arc::new(Load::new(most).per_address(of_one, move |address| address == proxy))
+        Arc::new(Load::new(most).per_address(of_one, move |peer| peer.address.ip() == proxy))
     }
 
     fn come(load: &Arc<Load>, address: &str) -> (Welcome, Place) {
         let (welcome, mut place) = load.share(0).admit();
         match welcome {
-            Welcome::In => (place.claim(address.parse().unwrap()), place),
+            Welcome::In => {
+                let peer = Peer {
+                    address: (address.parse::<IpAddr>().unwrap(), 0).into(),
+                    on_unix: false,
+                    door: Door::Plain,
+                };
+                (place.claim(&peer), place)
+            }
             other => (other, place),
         }
     }

@@ -5,13 +5,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::SockRef;
+#[cfg(unix)]
+use tokio::net::UnixListener;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::listener::load::Share;
+#[cfg(unix)]
+use crate::listener::unix;
+use crate::listener::{BACKLOG, Listener};
 
 /// How long to wait after the system refused a connection.
 const RESPITE: Duration = Duration::from_millis(50);
+
+/// So many connections that wait are still taken when we stop: as many as the kernel keeps.
+const MOST: usize = BACKLOG.unsigned_abs() as usize;
 
 /// Goes round among the workers that share a socket: who has it takes the next connection.
 ///
@@ -22,10 +31,33 @@ pub(super) struct Baton(Box<[Notify]>);
 
 /// A socket, as one worker has it.
 pub(super) struct Queue {
-    listener: TcpListener,
+    listener: Accepting,
     share: Arc<Share>,
     baton: Option<Arc<Baton>>,
     has_baton: bool,
+    /// When it turns true, no more than what waits already is taken.
+    stop: watch::Receiver<bool>,
+    /// How much of that may be left.
+    left: usize,
+}
+
+/// A listener inside a worker's runtime.
+enum Accepting {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+/// A connection, and who is at its other end if that has an address.
+type Accepted = (TcpStream, Option<SocketAddr>);
+
+/// What comes out of a queue.
+pub(super) enum Next {
+    Connection(TcpStream, Option<SocketAddr>),
+    /// One was there, and could not be taken.
+    Failed,
+    /// We stop.
+    End,
 }
 
 impl Baton {
@@ -53,31 +85,86 @@ impl Baton {
 impl Queue {
     /// Inside a worker's runtime. Where the socket is shared, `baton` is, too.
     pub(super) fn new(
-        listener: std::net::TcpListener,
+        listener: Listener,
         baton: Option<Arc<Baton>>,
         share: &Arc<Share>,
+        stop: watch::Receiver<bool>,
     ) -> io::Result<Self> {
         Ok(Self {
-            listener: TcpListener::from_std(listener)?,
+            listener: match listener {
+                Listener::Tcp(listener) => Accepting::Tcp(TcpListener::from_std(listener)?),
+                #[cfg(unix)]
+                Listener::Unix(listener) => Accepting::Unix(UnixListener::from_std(listener)?),
+            },
             share: Arc::clone(share),
             baton,
             has_baton: false,
+            stop,
+            left: MOST,
         })
     }
 
-    /// The next connection; `None` where taking it failed.
-    pub(super) async fn next(&mut self) -> Option<(TcpStream, SocketAddr)> {
-        self.turn().await;
-        match self.listener.accept().await {
+    /// The next connection. When we stop, those that wait are taken: closing the socket would reset them.
+    pub(super) async fn next(&mut self) -> Next {
+        let mut stop = self.stop.clone();
+        let stopped = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => None,
+            accepted = self.accept() => Some(accepted),
+        };
+        let accepted = match stopped {
+            Some(accepted) => accepted,
+            None => match self.waiting() {
+                Some(accepted) => accepted,
+                None => return Next::End,
+            },
+        };
+        match accepted {
             Ok((stream, address)) => {
-                stream.set_nodelay(true).ok()?;
-                Some((stream, address))
+                if address.is_some() && stream.set_nodelay(true).is_err() {
+                    return Next::Failed;
+                }
+                Next::Connection(stream, address)
             }
             Err(error) => {
                 // Out of descriptors or memory: trying again at once would only burn the processor.
                 tracing::warn!(%error, "cannot accept");
                 tokio::time::sleep(RESPITE).await;
-                None
+                Next::Failed
+            }
+        }
+    }
+
+    /// One that waits already. The kernel is asked: what the runtime knows of the socket may be old.
+    fn waiting(&mut self) -> Option<io::Result<Accepted>> {
+        self.left = self.left.checked_sub(1)?;
+        let listener = match &self.listener {
+            Accepting::Tcp(listener) => SockRef::from(listener),
+            #[cfg(unix)]
+            Accepting::Unix(listener) => SockRef::from(listener),
+        };
+        let taken = match listener.accept() {
+            Ok((socket, address)) => socket
+                .set_nonblocking(true)
+                .and_then(|()| TcpStream::from_std(socket.into()))
+                .map(|socket| (socket, address.as_socket())),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+            Err(error) => Err(error),
+        };
+        Some(taken)
+    }
+
+    async fn accept(&mut self) -> io::Result<Accepted> {
+        self.turn().await;
+        match &self.listener {
+            Accepting::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                Ok((stream, Some(address)))
+            }
+            #[cfg(unix)]
+            Accepting::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((unix::connection(stream)?, None))
             }
         }
     }
@@ -115,7 +202,6 @@ mod tests {
     use bytes::Bytes;
     use http::Response;
     use http_body_util::Full;
-    use tokio::sync::watch;
 
     use crate::listener::{self, Accept, Arrival, Door, Handed, Load, Peer, Settings};
     use crate::setting::ListenAddress;

@@ -1,9 +1,11 @@
 //! One thread that carries traffic: its runtime, its sockets, its connections.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
-use std::rc::{Rc, Weak};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
@@ -19,9 +21,10 @@ use crate::listener::connection::http2;
 use crate::listener::connection::io::{Desk, Io};
 use crate::listener::connection::state::State;
 use crate::listener::connection::{self, Worker};
+use crate::listener::drain::{self, Drain};
 use crate::listener::framing::Bounds;
 use crate::listener::load::{Place, Share, Welcome};
-use crate::listener::queue::Queue;
+use crate::listener::queue::{Next, Queue};
 use crate::listener::stream::Stream;
 use crate::listener::turns::Turns;
 use crate::listener::{Arrival, Door, Limits, Peer, Refusal, Settings, Socket, closing, greeting};
@@ -31,10 +34,13 @@ use crate::telemetry::metrics::Connections;
 /// bounded by it.
 const BUFFER: usize = 64 << 10;
 
+/// What stands for the address of who came by a unix socket.
+const THIS_MACHINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// The header lines that hyper has room for without the heap.
 const HYPERS_LINES: usize = 100;
 
-/// Carries traffic on this thread until `drain` says to stop and what is under way has ended.
+/// Carries traffic on this thread until `stop` says so and what is under way has ended.
 ///
 /// New connections follow `settings` as they change. `setup` runs once on the thread, inside its runtime;
 /// what it returns is called for each connection and gives the handler of that connection. Whoever wants
@@ -47,7 +53,7 @@ pub fn run<C, S, F, B>(
     sockets: Vec<Socket>,
     mut settings: watch::Receiver<Arc<Settings>>,
     share: &Arc<Share>,
-    mut drain: watch::Receiver<bool>,
+    mut stop: watch::Receiver<bool>,
     setup: impl FnOnce(&Wheel) -> C,
 ) -> io::Result<()>
 where
@@ -63,17 +69,20 @@ where
     runtime.block_on(async move {
         let wheel = Wheel::default();
         let (desk, turns) = (Rc::default(), Rc::new(Turns::begin()));
-        let renewed =
-            |settings: &Settings| worker(settings, &wheel, &desk, &turns, share.connections());
+        let drain = Rc::new(Drain::default());
+        let renewed = |settings: &Settings| {
+            let (wheel, drain) = (wheel.clone(), Rc::clone(&drain));
+            let (desk, turns) = (Rc::clone(&desk), Rc::clone(&turns));
+            worker(settings, wheel, drain, desk, turns, share.connections())
+        };
         let first = renewed(&settings.borrow_and_update());
-        let mut shifts = vec![Rc::downgrade(&first)];
         let shift = Rc::new(RefCell::new(first));
         let connect = Rc::new(setup(&wheel));
         let ticking = tokio::task::spawn_local(tick(wheel.clone()));
         let connections = Rc::new(RefCell::new(JoinSet::new()));
         let mut accepting = JoinSet::new();
         for socket in sockets {
-            let queue = Queue::new(socket.listener, socket.baton, share)?;
+            let queue = Queue::new(socket.listener, socket.baton, share, stop.clone())?;
             let (shift, connect) = (Rc::clone(&shift), Rc::clone(&connect));
             let (share, connections) = (Arc::clone(share), Rc::clone(&connections));
             accepting.spawn_local(async move {
@@ -83,22 +92,22 @@ where
         loop {
             tokio::select! {
                 biased;
-                _ = drain.wait_for(|draining| *draining) => break,
+                _ = stop.wait_for(|stop| *stop) => break,
                 Ok(()) = settings.changed() => {
-                    let next = renewed(&settings.borrow_and_update());
-                    shifts.retain(|shift| shift.strong_count() > 0);
-                    shifts.push(Rc::downgrade(&next));
-                    shift.replace(next);
+                    shift.replace(renewed(&settings.borrow_and_update()));
                 }
             }
         }
-        accepting.shutdown().await;
-        for worker in shifts.iter().filter_map(Weak::upgrade) {
-            worker.draining.set(true);
-        }
+        drain.begin();
         wheel.wake_all();
+        while accepting.join_next().await.is_some() {}
+        let patience = settings.borrow().timeouts.drain;
         let mut left = connections.take();
-        while left.join_next().await.is_some() {}
+        let ended = async { while left.join_next().await.is_some() {} };
+        tokio::select! {
+            () = ended => {}
+            () = release(&drain, &wheel, share.connections(), patience) => {}
+        }
         ticking.abort();
         Ok(())
     })
@@ -107,23 +116,24 @@ where
 /// What the connections that come from now on share. Those that are there keep what they came with.
 fn worker(
     settings: &Settings,
-    wheel: &Wheel,
-    desk: &Desk,
-    turns: &Rc<Turns>,
+    wheel: Wheel,
+    drain: Rc<Drain>,
+    desk: Desk,
+    turns: Rc<Turns>,
     connections: &Arc<Connections>,
 ) -> Rc<Worker> {
     Rc::new(Worker {
-        wheel: wheel.clone(),
+        wheel,
         timeouts: Rc::new(settings.timeouts.clone()),
         http: http(&settings.limits),
         http2: http2::builder(&settings.limits, &settings.timeouts),
         h2c: settings.h2c,
-        draining: Cell::new(false),
+        drain,
         bounds: Rc::new(Bounds::of(&settings.limits)),
-        desk: Rc::clone(desk),
+        desk,
         tls: settings.tls.clone(),
         heralds: settings.heralds.clone(),
-        turns: Rc::clone(turns),
+        turns,
         connections: Arc::clone(connections),
     })
 }
@@ -141,6 +151,18 @@ fn http(limits: &Limits) -> http1::Builder {
         .max_buf_size(head.max(BUFFER))
         .pipeline_flush(false);
     http
+}
+
+/// Lets idle connections go when nothing else is under way here, after their grace. Never ends.
+async fn release(drain: &Drain, wheel: &Wheel, connections: &Connections, patience: Duration) {
+    tokio::time::sleep(drain::grace(patience)).await;
+    let mut interval = tokio::time::interval(TICK);
+    while !connections.are_idle() {
+        interval.tick().await;
+    }
+    drain.let_go();
+    wheel.wake_all();
+    std::future::pending::<()>().await;
 }
 
 async fn tick(wheel: Wheel) {
@@ -169,19 +191,25 @@ async fn accept<C, S, F, B>(
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     loop {
-        let Some((socket, address)) = queue.next().await else {
-            continue;
+        let (socket, address) = match queue.next().await {
+            Next::Connection(socket, address) => (socket, address),
+            Next::Failed => continue,
+            Next::End => return,
+        };
+        let peer = Peer {
+            address: address.unwrap_or(THIS_MACHINE),
+            on_unix: address.is_none(),
+            door,
         };
         let (mut welcome, mut place) = share.admit();
         let worker = Rc::clone(&shift.borrow());
-        let speaks_for_others = worker.heralds.contain(address.ip());
+        let speaks_for_others = worker.heralds.have(&peer);
         if welcome == Welcome::In && !speaks_for_others {
-            welcome = place.claim(address.ip());
+            welcome = place.claim(&peer);
         }
         if welcome == Welcome::Out {
             continue;
         }
-        let peer = Peer { address, door };
         let mut connections = connections.borrow_mut();
         if door == Door::Tls || speaks_for_others {
             let connect = Rc::clone(connect);

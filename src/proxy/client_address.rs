@@ -7,18 +7,17 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use ipnet::IpNet;
 
-use crate::listener::Networks;
-use crate::setting;
+use crate::listener::{self, Door, Networks};
+use crate::setting::{self, Network};
 
 setting::section! {
     /// `[proxies]`: whose word on addresses counts.
     pub struct Config {
         /// Networks of the proxies in front of us.
-        trusted: Vec<IpNet> = Vec::new(),
+        trusted: Vec<Network> = Vec::new(),
         /// Networks whose connections begin with a header of the PROXY protocol.
-        proxy_protocol: Vec<IpNet> = Vec::new(),
+        proxy_protocol: Vec<Network> = Vec::new(),
     }
 }
 
@@ -61,15 +60,21 @@ impl Trust {
         }
     }
 
-    /// Reads the address of a new connection's other end; `https`: the connection is one of TLS.
-    pub fn peer(&self, address: IpAddr, https: bool) -> Peer {
-        let address = address.to_canonical();
+    /// Reads a new connection's other end. Who came by a unix socket has this machine's address, and is
+    /// trusted only where `unix` is.
+    pub fn peer(&self, peer: &listener::Peer) -> Peer {
+        let address = peer.address.ip().to_canonical();
         Peer {
             address,
             text: text_of(address),
-            trusted: self.covers(address),
-            https,
+            trusted: self.networks.have(peer),
+            https: peer.door == Door::Tls,
         }
+    }
+
+    /// Whether `peer` speaks for others.
+    pub fn trusts(&self, peer: &listener::Peer) -> bool {
+        self.networks.have(peer)
     }
 
     /// Whom a request on the connection with `peer` is from. Costs no allocation where the peer is
@@ -193,9 +198,29 @@ mod tests {
         &'static str,
     );
 
+    fn network(text: &str) -> Network {
+        match text {
+            "unix" => Network::Unix,
+            net => Network::Ip(net.parse().unwrap()),
+        }
+    }
+
+    /// The other end with this address; `unix`: a unix socket's.
+    fn end(text: &str, door: Door) -> listener::Peer {
+        let address = match text {
+            "unix" => IpAddr::from([127, 0, 0, 1]),
+            address => address.parse().unwrap(),
+        };
+        listener::Peer {
+            address: (address, 0).into(),
+            on_unix: text == "unix",
+            door,
+        }
+    }
+
     fn trust(networks: &[&str]) -> Trust {
         Trust::new(&Config {
-            trusted: networks.iter().map(|text| text.parse().unwrap()).collect(),
+            trusted: networks.iter().map(|text| network(text)).collect(),
             ..Config::default()
         })
     }
@@ -206,9 +231,10 @@ mod tests {
             headers.append(&X_FORWARDED_FOR, HeaderValue::from_bytes(line).unwrap());
         }
         let trust = trust(networks);
-        let client = trust.client(&trust.peer(peer.parse().unwrap(), false), &headers);
+        let peer = trust.peer(&end(peer, Door::Plain));
+        let client = trust.client(&peer, &headers);
         assert_eq!(client.text, client.address.to_string());
-        let alone = trust.address(&trust.peer(peer.parse().unwrap(), false), &headers);
+        let alone = trust.address(&peer, &headers);
         assert_eq!(alone, client.address);
         let chain = client.chain.to_str().unwrap().to_owned();
         (client.address.to_string(), chain)
@@ -314,6 +340,22 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_by_a_unix_socket_is_this_machine_and_trusted_by_its_own_word_only() {
+        let here = "127.0.0.1".to_owned();
+        for networks in [&[][..], &["127.0.0.0/8"]] {
+            let found = client(networks, "unix", &[b"1.2.3.4"]);
+            assert_eq!(found, (here.clone(), here.clone()), "{networks:?}");
+        }
+        let (address, chain) = client(&["unix"], "unix", &[b"6.6.6.6, 1.2.3.4"]);
+        assert_eq!((&*address, &*chain), ("1.2.3.4", "1.2.3.4, 127.0.0.1"));
+        // And it is no word for who has the address itself.
+        assert_eq!(
+            client(&["unix"], "127.0.0.1", &[b"1.2.3.4"]),
+            (here.clone(), here)
+        );
+    }
+
+    #[test]
     fn only_a_trusted_peer_says_how_the_client_came() {
         let said = |peer: &str, tls: bool, words: &[&'static str]| {
             let mut headers = HeaderMap::new();
@@ -321,7 +363,8 @@ mod tests {
                 headers.append(&X_FORWARDED_PROTO, HeaderValue::from_static(word));
             }
             let trust = trust(&["10.0.0.0/8"]);
-            let peer = trust.peer(peer.parse().unwrap(), tls);
+            let door = if tls { Door::Tls } else { Door::Plain };
+            let peer = trust.peer(&end(peer, door));
             trust.client(&peer, &headers).https
         };
         for tls in [false, true] {

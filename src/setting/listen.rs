@@ -1,8 +1,11 @@
 //! Where a listener is bound.
 
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 
 use crate::setting::fault::Reader;
+use crate::setting::origin::socket_path;
 use crate::setting::print::Printed;
 use crate::setting::schema::{Setting, Shape};
 use crate::setting::value::Value;
@@ -14,6 +17,8 @@ pub enum ListenAddress {
     Tcp(SocketAddr),
     /// `fd:NAME`: a socket that systemd hands over under this name.
     Handed(String),
+    /// `unix:/PATH`: a unix socket that we make there.
+    Unix(Arc<Path>),
 }
 
 impl Setting for ListenAddress {
@@ -25,22 +30,11 @@ impl Setting for ListenAddress {
     }
 
     fn read(value: &Value, reader: &mut Reader) -> Option<Self> {
-        let later = [("unix:", "unix sockets")];
-        let found = value
-            .text()
-            .and_then(|text| later.iter().find(|(scheme, _)| text.starts_with(scheme)));
-        if let Some((scheme, feature)) = found {
-            reader.push(
-                value
-                    .fault(format!(
-                        "`{}`: `{scheme}` is not built yet: {feature}",
-                        value.path
-                    ))
-                    .help("write an address and a port, such as \"0.0.0.0:8080\""),
-            );
-            return None;
-        }
         value.parse(reader, |text| match text.strip_prefix("fd:") {
+            None if text.starts_with("unix:") => {
+                let path = text.strip_prefix("unix:").unwrap_or_default();
+                socket_path(path, "unix:/run/wxgate/web.sock").map(Self::Unix)
+            }
             Some(name) if is_name(name) => Ok(Self::Handed(name.to_owned())),
             Some(_) => Err(NAME.to_owned()),
             None => text.parse().map(Self::Tcp).map_err(|_| advice(text)),
@@ -51,6 +45,7 @@ impl Setting for ListenAddress {
         match self {
             Self::Tcp(address) => Printed::text(&address.to_string()),
             Self::Handed(name) => Printed::text(&format!("fd:{name}")),
+            Self::Unix(path) => Printed::text(&format!("unix:{}", path.display())),
         }
     }
 }

@@ -45,7 +45,7 @@ impl Origin {
     /// Reads a server and what follows it, a path or nothing; or says what to write instead.
     pub fn split(text: &str) -> Result<(Self, &str), String> {
         if let Some(path) = text.strip_prefix("unix:") {
-            return unix(path).map(|origin| (origin, ""));
+            return socket_path(path, "unix:/run/app.sock").map(|path| (Origin::Unix(path), ""));
         }
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(without_scheme(text));
@@ -136,16 +136,17 @@ declare::text!(
     Origin::to_string
 );
 
-fn unix(path: &str) -> Result<Origin, String> {
-    if !path.starts_with('/') || path.starts_with("//") {
-        return Err("write the whole path: \"unix:/run/app.sock\"".to_owned());
+/// The path of a socket, as it stands behind `unix:`.
+pub(super) fn socket_path(path: &str, example: &str) -> Result<Arc<Path>, String> {
+    if !path.starts_with('/') || path.starts_with("//") || path.ends_with('/') {
+        return Err(format!("write the whole path: \"{example}\""));
     }
     if path.len() > LONGEST_PATH || path.contains('\0') {
         return Err(format!(
             "the path of a socket has at most {LONGEST_PATH} bytes"
         ));
     }
-    Ok(Origin::Unix(Path::new(path).into()))
+    Ok(Path::new(path).into())
 }
 
 fn without_scheme(text: &str) -> String {

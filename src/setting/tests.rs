@@ -98,7 +98,7 @@ proptest! {
         let _ = text::<Size>(&any);
         let _ = text::<AppId>(&any);
         let _ = text::<ListenAddress>(&any);
-        let _ = text::<ipnet::IpNet>(&any);
+        let _ = text::<crate::setting::Network>(&any);
         let _ = text::<http::Method>(&any);
         let _ = text::<http::HeaderName>(&any);
         let _ = given::<Vec<String>>(&any);

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use http::{HeaderName, Method};
-use ipnet::IpNet;
 
 use crate::setting::declare;
 use crate::setting::fault::Reader;
@@ -113,32 +112,6 @@ declare::text!(
     |text| text.parse().map_err(|_| listen::advice(text)),
     SocketAddr::to_string,
     blank: true
-);
-
-declare::text!(
-    IpNet,
-    "a network",
-    "10.0.0.0/8",
-    |text| {
-        let advice = "write an address and a prefix length, such as \"10.0.0.0/8\" or \"fd00::/8\"";
-        let net =
-            text.parse::<IpNet>()
-                .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
-                .map_err(|_| match text {
-                    "unix" => "unix sockets are not built yet; a network is written \"10.0.0.0/8\""
-                        .to_owned(),
-                    _ => advice.to_owned(),
-                })?;
-        if net == net.trunc() {
-            Ok(net)
-        } else {
-            Err(format!(
-                "it has bits after its prefix: write \"{}\"",
-                net.trunc()
-            ))
-        }
-    },
-    IpNet::to_string
 );
 
 declare::text!(

@@ -21,7 +21,7 @@ const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const ALONE: &str = "workers = 1\n";
 
 /// A gateway that leads everything to the group of `servers`; `more` are further keys of it.
-fn group(servers: &[&Upstream], more: &str) -> Bed {
+pub fn group(servers: &[&Upstream], more: &str) -> Bed {
     let urls: Vec<_> = servers.iter().map(|server| server.url()).collect();
     Bed::with(ALONE, &leading_to(&format!("{urls:?}"), more))
 }
@@ -39,7 +39,7 @@ fn counts(servers: &[&Upstream]) -> Vec<usize> {
 }
 
 /// A server that can be killed with all its connections.
-struct Mortal {
+pub struct Mortal {
     server: Upstream,
     open: Arc<Mutex<Vec<TcpStream>>>,
 }
@@ -63,12 +63,17 @@ impl Mortal {
         Self { server, open }
     }
 
-    fn good() -> Self {
+    pub fn good() -> Self {
         Self::new(|_, stream| stream.write_all(OK).is_ok())
     }
 
+    /// Where it is.
+    pub fn server(&self) -> &Upstream {
+        &self.server
+    }
+
     /// Refuses connections from now on, and ends those that are open.
-    fn kill(self) {
+    pub fn kill(self) {
         let address = self.server.address();
         drop(self.server);
         until("nobody listens any more", || {

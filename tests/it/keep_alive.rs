@@ -181,68 +181,6 @@ fn trailers_end_a_request_like_any_other_end() {
 }
 
 #[test]
-fn a_head_that_has_begun_is_answered_by_a_drain() {
-    let bed = Bed::with("workers = 1\n", PUBLIC);
-    let (mut fresh, mut used, mut idle) = (bed.client(), bed.client(), bed.client());
-    assert_eq!(used.send("GET", "/", &[], b"").status, 200);
-    for client in [&mut fresh, &mut used] {
-        client.write(b"GET / HTTP/1.1\r\nHo");
-    }
-    // What was written before this is answered has come.
-    assert_eq!(bed.client().send("GET", "/", &[], b"").status, 200);
-    let Bed {
-        gateway,
-        upstream,
-        mock,
-        runtime,
-    } = bed;
-    let draining = std::thread::spawn(move || gateway.drain());
-    assert!(idle.is_closed());
-    for client in [&mut fresh, &mut used] {
-        client.write(b"st: a\r\n\r\n");
-        assert_eq!(client.reply(false).status, 200);
-        assert!(client.is_closed());
-    }
-    assert!(draining.join().unwrap());
-    drop((upstream, mock, runtime));
-}
-
-#[test]
-fn a_drain_ends_idle_connections_and_waits_for_the_rest() {
-    let (go, wait) = std::sync::mpsc::channel::<()>();
-    let wait = std::sync::Mutex::new(wait);
-    let upstream = crate::harness::Upstream::answering(move |_, stream| {
-        let _ = wait.lock().unwrap().recv_timeout(Duration::from_secs(20));
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
-            .is_ok()
-    });
-    // One worker: what the idle connection is told, the busy one is told at the same moment.
-    let bed = Bed::around(upstream, "workers = 1\n", PUBLIC);
-    let (mut idle, mut busy) = (bed.client(), bed.client());
-    let address = bed.address();
-    busy.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    bed.upstream.wait_for(1);
-    let Bed {
-        gateway,
-        upstream,
-        mock,
-        runtime,
-    } = bed;
-    let draining = std::thread::spawn(move || gateway.drain());
-    assert!(idle.is_closed());
-    go.send(()).unwrap();
-    let reply = busy.reply(false);
-    assert_eq!(
-        (reply.text().as_str(), reply.header("connection")),
-        ("done", Some("close"))
-    );
-    assert!(draining.join().unwrap(), "all of it ended by itself");
-    assert!(std::net::TcpStream::connect(address).is_err());
-    drop((upstream, mock, runtime));
-}
-
-#[test]
 fn what_is_no_request_is_told_so_in_our_words() {
     let bed = Bed::with("", PUBLIC);
     let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(70_000));

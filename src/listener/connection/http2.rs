@@ -100,7 +100,7 @@ where
     timer.set(often);
     let mut leaving = false;
     std::future::poll_fn(|cx| {
-        if worker.draining.get() && !leaving {
+        if worker.drain.has_begun() && !leaving {
             leaving = true;
             connection.as_mut().graceful_shutdown();
             timer.set(GOING);

@@ -45,7 +45,7 @@ impl Switched {
     /// Tells whether the gateway is about to stop. Who waits on a timer is woken when that changes.
     pub fn drain(&self) -> impl Fn() -> bool + 'static {
         let worker = Rc::clone(&self.worker);
-        move || worker.draining.get()
+        move || worker.drain.has_begun()
     }
 }
 

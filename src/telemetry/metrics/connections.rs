@@ -62,6 +62,12 @@ impl Connections {
         self.at(this).take();
     }
 
+    /// Whether none does anything. What has no word here, as TLS that is being agreed on, does nothing.
+    pub fn are_idle(&self) -> bool {
+        let [_idle, busy @ ..] = &self.now;
+        busy.iter().all(|count| count.read() == 0)
+    }
+
     fn at(&self, this: Doing) -> &Count {
         let [idle, reading, answering, multiplexing] = &self.now;
         match this {

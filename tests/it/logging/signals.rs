@@ -31,12 +31,12 @@ fn sigterm_and_sigint_let_requests_finish_and_end_with_zero() {
         busy.write(b"GET /public HTTP/1.1\r\nHost: a\r\n\r\n");
         stage.upstream.wait_for(1);
         stage.process.signal(signal);
-        assert!(idle.is_closed());
         until("nothing new is taken", || {
             std::net::TcpStream::connect(stage.process.address()).is_err()
         });
         go.send(()).unwrap();
         assert_eq!(busy.reply(false).text(), "done");
+        assert!(idle.is_closed());
         assert_eq!(stage.process.ended().code(), Some(0));
         assert_eq!(
             stage.lines(1)[0]["path"],

@@ -26,13 +26,13 @@ const AS_SYSTEMD: &str =
 const RESTARTS: usize = 3;
 
 /// Starts a gateway that listens on `socket`.
-fn start(folder: &Folder, name: &str, config: &str, socket: &TcpListener) -> Process {
+pub fn start(folder: &Folder, name: &str, config: &str, socket: OwnedFd) -> Process {
     let path = folder.write(&format!("{name}.toml"), config);
     let mut command = Command::new("sh");
     command
         .args(["-c", AS_SYSTEMD, "sh", env!("CARGO_BIN_EXE_wxgate")])
         .args(["run", "-c", &path])
-        .stdin(OwnedFd::from(socket.try_clone().unwrap()));
+        .stdin(socket);
     Process::start(Folder::new(&format!("handover-{name}")), command)
 }
 
@@ -61,7 +61,8 @@ fn a_restart_under_load_loses_no_request_and_logs_nobody_out() {
     let text = text(&session, &mock.url(), &upstream);
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    let mut gateway = start(&folder, "0", &text, &socket);
+    let again = || OwnedFd::from(socket.try_clone().unwrap());
+    let mut gateway = start(&folder, "0", &text, again());
     assert_eq!(gateway.address(), address);
     let mut client = gateway.client();
     let code = mock.login_code("oAlice");
@@ -84,7 +85,7 @@ fn a_restart_under_load_loses_no_request_and_logs_nobody_out() {
             more(served.load(Ordering::Relaxed));
             gateway.signal(Signal::TERM);
             assert_eq!(gateway.ended().code(), Some(0));
-            gateway = start(&folder, &restart.to_string(), &text, &socket);
+            gateway = start(&folder, &restart.to_string(), &text, again());
         }
         more(served.load(Ordering::Relaxed));
         stop.store(true, Ordering::Relaxed);

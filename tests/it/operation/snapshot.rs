@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use sha2::Digest as _;
 use tokio::runtime::{Builder, Runtime};
@@ -98,12 +100,16 @@ fn a_planned_restart_logs_nobody_out() {
     assert!(file.len() > 100 * users(), "{} bytes", file.len());
     let holds = |needle: &[u8]| file.windows(needle.len()).any(|window| window == needle);
     let digest: [u8; 32] = sha2::Sha256::digest(&tokens[7]).into();
+    let key = bed.mock.session_key(&openid(7)).expect("a session key");
+    let raw_key = STANDARD.decode(&key).unwrap();
     assert!(holds(b"wxgate"));
     for needle in [
         tokens[7].as_bytes(),
         openid(7).as_bytes(),
         number.as_bytes(),
         &digest,
+        key.as_bytes(),
+        &raw_key,
         b"oGZUI0",
         APPID.as_bytes(),
     ] {
