@@ -37,6 +37,8 @@ key = "$room/$1.key"
 [admin]
 listen = ""
 EOF
+  # The port is this one's, not that of the one before.
+  : >"$room/log"
   WX_SECRET=0f1e2d3c4b5a69788796a5b4c3d2e1f0 "$wxgate" run -c "$room/gateway.toml" >"$room/out" 2>"$room/log" &
   gateway=$!
   tries=0

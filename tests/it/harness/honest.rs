@@ -2,8 +2,7 @@
 //! makes it wait.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,12 @@ const MOST: Duration = Duration::from_secs(1);
 
 /// The 99th percentile may be so much above the quiet one.
 const MORE: Duration = Duration::from_millis(50);
+
+/// Pauses between two requests: who asks the more the less he waits would not see that he waits.
+const PACE: Duration = Duration::from_millis(5);
+
+/// Connections in turn, so that every worker is asked.
+const CONNECTIONS: usize = 6;
 
 /// Requests by which quiet is known, and the fewest that say anything of a flood.
 const ENOUGH: usize = 150;
@@ -37,9 +42,7 @@ pub struct Waits {
 impl Honest {
     /// What it waits where nobody else asks for anything.
     pub fn quiet(self) -> Waits {
-        let mut asking = Asking::begin(self);
-        (0..ENOUGH).for_each(|_| asking.ask());
-        asking.waits
+        Beside::begin(self).end()
     }
 
     /// Plays `flood` while it asks, which must not make it wait. A wait that is the machine's is not there again,
@@ -63,7 +66,7 @@ impl Honest {
 /// Connections that are kept, and made anew where the other side has closed.
 struct Asking {
     honest: Honest,
-    through: Client,
+    through: Vec<Client>,
     beside: Client,
     waits: Waits,
 }
@@ -72,7 +75,9 @@ impl Asking {
     fn begin(honest: Honest) -> Self {
         Self {
             honest,
-            through: Client::connect(honest.gateway),
+            through: (0..CONNECTIONS)
+                .map(|_| Client::connect(honest.gateway))
+                .collect(),
             beside: Client::connect(honest.service),
             waits: Waits::default(),
         }
@@ -85,33 +90,43 @@ impl Asking {
             assert_eq!(client.send("GET", path, &[], b"").status, 200);
             start.elapsed()
         };
-        self.waits.through.push(time(&mut self.through));
+        let turn = self.waits.through.len() % CONNECTIONS;
+        self.waits.through.push(time(&mut self.through[turn]));
         self.waits.beside.push(time(&mut self.beside));
     }
 }
 
 /// It asks on a thread of its own, until it is told to end and has asked often enough.
 struct Beside {
-    over: Arc<AtomicBool>,
+    over: Arc<(Mutex<bool>, Condvar)>,
     thread: JoinHandle<Waits>,
 }
 
 impl Beside {
     fn begin(honest: Honest) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
+        let over = Arc::new((Mutex::new(false), Condvar::new()));
         let ends = Arc::clone(&over);
         let thread = std::thread::spawn(move || {
             let mut asking = Asking::begin(honest);
-            while !ends.load(Ordering::SeqCst) || asking.waits.through.len() < ENOUGH {
+            loop {
                 asking.ask();
+                let over = ends.0.lock().unwrap();
+                let asked = asking.waits.through.len();
+                let (over, _) = ends
+                    .1
+                    .wait_timeout_while(over, PACE, |over| !*over || asked < ENOUGH)
+                    .unwrap();
+                if *over && asked >= ENOUGH {
+                    return asking.waits;
+                }
             }
-            asking.waits
         });
         Self { over, thread }
     }
 
     fn end(self) -> Waits {
-        self.over.store(true, Ordering::SeqCst);
+        *self.over.0.lock().unwrap() = true;
+        self.over.1.notify_all();
         self.thread.join().expect("an honest client was answered")
     }
 }
