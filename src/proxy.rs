@@ -32,6 +32,7 @@ pub use self::lines::Lines;
 use self::websocket::Call;
 pub use self::websocket::Opening;
 use crate::auth::assertion::Unsigned;
+use crate::auth::credential::Shown;
 use crate::auth::policy::Caller;
 use crate::auth::{Carrier, Denial, Permit, Token, UnixSeconds};
 use crate::deadline::Wheel;
@@ -79,7 +80,8 @@ pub enum Error {
     /// The route's policy was not met.
     #[error("denied: {0:?}")]
     Denied(Denial),
-    /// A page of another origin asks for a WebSocket, with a cookie that its visitor's browser added.
+    /// A page of another origin asks for a WebSocket or a change, with a cookie that its visitor's browser
+    /// added.
     #[error("a page of another origin asks for this, which the cookie does not allow")]
     ForeignOrigin,
     /// The route is asked too often.
@@ -108,6 +110,7 @@ impl From<Miss> for Error {
             Miss::NoRoute => Self::NoRoute,
             Miss::UnknownHost => Self::UnknownHost,
             Miss::MethodNotAllowed(allow) => Self::MethodNotAllowed(allow),
+            Miss::Parameter => Self::Path(path::Refused::Parameter),
         }
     }
 }
@@ -176,9 +179,7 @@ impl Proxy {
         if let Some(call) = Call::of(&mut request, route) {
             return Box::pin(self.open(request, call, route, context, trail)).await;
         }
-        let caller = self
-            .authenticate(request.headers(), route, context, trail)
-            .await?;
+        let caller = self.authenticate(&request, route, context, trail).await?;
         let permit = self.authorize(caller, route)?;
         if route.rate.is_some() {
             self.count_user(&permit, request.headers(), route, context)?;
@@ -237,7 +238,7 @@ impl Proxy {
     /// Who calls, as far as the route wants to know.
     async fn authenticate(
         &self,
-        headers: &HeaderMap,
+        request: &Request<RequestBody>,
         route: &Route,
         context: &Context<'_>,
         trail: &mut Trail,
@@ -245,13 +246,38 @@ impl Proxy {
         if !route.policy.reads_credential() {
             return Ok(Caller::Anonymous);
         }
-        let Some(shown) = self.carrier.find(headers) else {
+        let Some(shown) = self.carrier.find(request.headers()) else {
             return Ok(Caller::Anonymous);
         };
+        if !request.method().is_safe() {
+            self.check_page(&shown, request.headers(), route, context)?;
+        }
         Ok(match self.recognise(shown.text, context, trail).await? {
             Some(session) => Caller::Known(Arc::clone(&session.identity)),
             None => Caller::Expired,
         })
+    }
+
+    /// Refuses a credential that a browser added to what another origin's page asks: cookies come with
+    /// that, from sibling domains at least, and nobody is asked before.
+    #[expect(clippy::unused_self, reason = "a part of the second step")]
+    fn check_page(
+        &self,
+        shown: &Shown<'_>,
+        headers: &HeaderMap,
+        route: &Route,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        match headers.get(header::ORIGIN) {
+            Some(origin)
+                if shown.by_cookie
+                    && !handshake::is_own_origin(origin, context.host.as_str())
+                    && !route.names_page(origin) =>
+            {
+                Err(Error::ForeignOrigin)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The session of a credential, noted for the log.

@@ -108,6 +108,26 @@ impl Handshake {
         Some(handshake)
     }
 
+    /// Takes a token of ours out of a request that is no handshake: a client's mistake, which is no reason
+    /// for a service to see it.
+    pub fn forget_token<B>(request: &mut Request<B>, places: &[TokenPlace]) {
+        for place in places {
+            match place {
+                TokenPlace::Query(name) => {
+                    if let Some((_, rest)) = cut_query(request.uri(), name) {
+                        *request.uri_mut() = rest;
+                    }
+                }
+                TokenPlace::Protocol => {
+                    let offered = listed(request.headers(), &header::SEC_WEBSOCKET_PROTOCOL);
+                    if offered.iter().any(|name| name.starts_with(BEARER)) {
+                        request.headers_mut().remove(header::SEC_WEBSOCKET_PROTOCOL);
+                    }
+                }
+            }
+        }
+    }
+
     /// The token that came in it.
     pub fn token(&self) -> Option<&[u8]> {
         self.token.as_deref().map(str::as_bytes)

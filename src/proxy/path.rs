@@ -24,6 +24,9 @@ pub enum Refused {
     /// Encoded dots that make a dot segment, or a dot segment with a parameter (`..;`).
     #[error("a path has no dot segments that are encoded or carry a `;`")]
     DotSegment,
+    /// A parameter (`/a;x`) without which the path would be another route's.
+    #[error("a path that parameters (`;`) lead past another route is not taken")]
+    Parameter,
 }
 
 /// The normal form of `raw`, borrowed if it has that form already.
@@ -69,6 +72,20 @@ pub fn as_read(path: &str) -> Cow<'_, str> {
     }
     read.push_str(path.get(copied..).unwrap_or_default());
     Cow::Owned(read)
+}
+
+/// A path in the form of [`as_read`] as servlet containers see it: each segment ends at its `;`, and what is
+/// empty then is no segment.
+pub fn without_parameters(path: &str) -> String {
+    let mut plain = String::with_capacity(path.len());
+    for segment in path.split('/').skip(1) {
+        let name = segment.split(';').next().unwrap_or_default();
+        if !plain.ends_with('/') {
+            plain.push('/');
+        }
+        plain.push_str(name);
+    }
+    plain
 }
 
 fn is_normal(path: &[u8]) -> bool {

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, Request, Response, StatusCode, Version};
 
 use crate::auth::policy::Caller;
 use crate::auth::{Policy, UnixSeconds};
 use crate::deadline::Timer;
 use crate::listener::{RequestBody, Switch};
 use crate::proxy::body::Outgoing;
-use crate::proxy::handshake::{self, Handshake};
+use crate::proxy::handshake::Handshake;
 use crate::proxy::route::Route;
 use crate::proxy::{Context, Error, Proxy, Returned, Trail};
 use crate::session::{Session, Sessions};
@@ -59,12 +59,19 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// What `request` asks for, where that is a WebSocket and `route` lets it pass. A token in the
-    /// handshake goes no further in any case.
+    /// What `request` asks for, where that is a WebSocket and `route` lets it pass. A token where
+    /// `websocket_token` says that one may stand goes no further in any case.
     pub(super) fn of(request: &mut Request<RequestBody>, route: &Route) -> Option<Self> {
-        let switch = request.body().switch()?;
-        let handshake = Handshake::take(request, &route.websocket_token)?;
-        route.websocket.then_some(Self { switch, handshake })
+        let places = &route.websocket_token;
+        let switch = request.body().switch();
+        let taken = switch.and_then(|switch| Some((switch, Handshake::take(request, places)?)));
+        match taken {
+            Some((switch, handshake)) => route.websocket.then_some(Self { switch, handshake }),
+            None => {
+                Handshake::forget_token(request, places);
+                None
+            }
+        }
     }
 }
 
@@ -128,13 +135,8 @@ impl Proxy {
             return Ok(Opener::Anonymous);
         }
         let shown = self.carrier.find(headers);
-        // Browsers send cookies with the handshakes of anybody's page, and ask nobody before.
-        if shown.is_some_and(|shown| shown.by_cookie)
-            && let Some(origin) = headers.get(header::ORIGIN)
-            && !handshake::is_own_origin(origin, context.host.as_str())
-            && !route.names_page(origin)
-        {
-            return Err(Error::ForeignOrigin);
+        if let Some(shown) = &shown {
+            self.check_page(shown, headers, route, context)?;
         }
         let Some(text) = shown.map(|shown| shown.text).or(handshake.token()) else {
             return Ok(Opener::Anonymous);

@@ -128,6 +128,21 @@ fn two_spellings_of_a_literal_are_read_as_one() {
 }
 
 /// Paths out of the pieces that matter.
+#[test]
+fn without_parameters_a_path_has_names_only() {
+    for (path, plain) in [
+        ("/", "/"),
+        ("/;x", "/"),
+        ("/a;x", "/a"),
+        ("/a;x=1;y/b;", "/a/b"),
+        ("/;/a", "/a"),
+        ("/a/;/;/b/", "/a/b/"),
+        ("/a;x/", "/a/"),
+    ] {
+        assert_eq!(without_parameters(path), plain, "{path}");
+    }
+}
+
 fn spelling() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("/"),

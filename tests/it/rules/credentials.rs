@@ -113,6 +113,61 @@ fn a_header_of_another_name_carries_it_and_loses_it() {
 }
 
 #[test]
+fn a_cookie_changes_nothing_for_a_page_of_another_origin() {
+    let routes = r#"
+[[route]]
+path = "/api"
+to = "{upstream}"
+[[route]]
+path = "/named"
+cors = ["https://admin.example.com"]
+to = "{upstream}"
+"#;
+    let bed = Bed::with("[session]\ncookie = \"wx\"\n", routes);
+    let token = bed.sign_in("oAlice");
+    let cookie = format!("__Host-wx={token}");
+    let bearer = format!("Bearer {token}");
+    let status = |method: &str, path: &str, lines: &[(&str, &str)]| {
+        let mut headers = vec![("Host", "shop.example.com")];
+        headers.extend(lines);
+        bed.client().send(method, path, &headers, b"").status
+    };
+    let by_cookie = ("Cookie", cookie.as_str());
+    for origin in [
+        "https://evil.example.com",
+        "null",
+        "https://shop.example.com.evil.example",
+    ] {
+        for method in ["POST", "PUT", "PATCH", "DELETE"] {
+            assert_eq!(
+                status(method, "/api", &[by_cookie, ("Origin", origin)]),
+                403
+            );
+            assert_eq!(
+                status(method, "/named", &[by_cookie, ("Origin", origin)]),
+                403
+            );
+        }
+        // What changes nothing is the browser's to keep from the page; a header no browser adds by itself.
+        assert_eq!(status("GET", "/api", &[by_cookie, ("Origin", origin)]), 200);
+        let lines = [("Authorization", bearer.as_str()), ("Origin", origin)];
+        assert_eq!(status("POST", "/api", &lines), 200);
+    }
+    for (path, origin) in [
+        ("/api", "https://shop.example.com"),
+        ("/api", "http://shop.example.com"),
+        ("/named", "https://admin.example.com"),
+    ] {
+        assert_eq!(
+            status("POST", path, &[by_cookie, ("Origin", origin)]),
+            200,
+            "{origin}"
+        );
+    }
+    assert_eq!(status("POST", "/api", &[by_cookie]), 200);
+}
+
+#[test]
 fn a_cookie_loses_our_crumb_and_nothing_else() {
     let bed = Bed::with("[session]\ncookie = \"wx\"\n", ROUTES);
     let token = bed.sign_in("oAlice");

@@ -129,6 +129,25 @@ fn no_spelling_gets_past_a_closed_path() {
     ] {
         assert_eq!(target(&bed, raw), Err(403), "{raw}");
     }
+    // Services that cut parameters off would read the closed path there.
+    for raw in [
+        "/admin/secret;x",
+        "/admin/secret;",
+        "/admin/secret;x/",
+        "/admin/secret;x=1/y",
+        "/admin/secret%3Bx",
+        "/admin/secret%3bx",
+        "/admin;a=b;c/secret",
+        "/admin/;/secret",
+        "/;x/admin/secret",
+        "/;/;/admin%3b/secret;y",
+        "/%61dmin;/secret",
+    ] {
+        assert_eq!(target(&bed, raw), Err(400), "{raw}");
+    }
+    for raw in ["/;x", "/a;jsessionid=1/b;2", "/admin;x", "/admin;/secrets"] {
+        assert!(target(&bed, raw).is_ok(), "{raw}");
+    }
     for raw in [
         "/admin",
         "/admin/secrets",

@@ -105,6 +105,29 @@ fn only_handshakes_of_routes_that_say_so_read_it_there() {
 }
 
 #[test]
+fn a_token_of_ours_in_those_places_goes_no_further_without_a_handshake_either() {
+    let bed = Bed::around(
+        echo(),
+        "",
+        "[[route]]\npath = \"/\"\nrequire = \"optional\"\nwebsocket_token = [\"protocol\", \"query:token\"]\nto = \"{upstream}\"\n",
+    );
+    let token = bed.sign_in("o-alice");
+    let protocols = format!("chat, wxgate.bearer.{token}");
+    let headers = [("Sec-WebSocket-Protocol", protocols.as_str())];
+    for (method, target, expected) in [
+        ("GET", format!("/a?x=1&token={token}&y=2"), "/a?x=1&y=2"),
+        ("POST", format!("/a?token={token}"), "/a"),
+        // What is not ours is the service's.
+        ("GET", "/a?token=theirs".to_owned(), "/a?token=theirs"),
+    ] {
+        let _ = bed.client().send(method, &target, &headers, b"");
+        let seen = bed.upstream.last();
+        assert_eq!(seen.target(), expected);
+        assert!(!format!("{seen:?}").contains(&token), "{seen:?}");
+    }
+}
+
+#[test]
 fn a_bad_token_is_as_bad_there_as_anywhere() {
     let bed = Bed::around(echo(), "", ROUTES);
     let stale = format!("wxg_{}", "a".repeat(64));
