@@ -65,13 +65,11 @@ impl Call {
         let places = &route.websocket_token;
         let switch = request.body().switch();
         let taken = switch.and_then(|switch| Some((switch, Handshake::take(request, places)?)));
-        match taken {
-            Some((switch, handshake)) => route.websocket.then_some(Self { switch, handshake }),
-            None => {
-                Handshake::forget_token(request, places);
-                None
-            }
-        }
+        let Some((switch, handshake)) = taken else {
+            Handshake::forget_token(request, places);
+            return None;
+        };
+        route.websocket.then_some(Self { switch, handshake })
     }
 }
 
