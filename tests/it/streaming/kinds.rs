@@ -66,7 +66,10 @@ fn events_flow_one_by_one_and_a_silence_between_them_is_no_late_answer() {
             // Others are served meanwhile.
             let start = Instant::now();
             while start.elapsed() < Duration::from_millis(800) {
-                assert_eq!(bed.client().send("GET", "/wxgate/health", &[], b"").status, 200);
+                assert_eq!(
+                    bed.client().send("GET", "/wxgate/health", &[], b"").status,
+                    200
+                );
             }
         }
         go.send(()).unwrap();
