@@ -123,7 +123,21 @@ impl Config {
 
     /// What is allowed, and should be known at every start.
     pub fn warnings(&self) -> Vec<String> {
-        apps::warnings(&self.wechat)
+        let mut warnings = apps::warnings(&self.wechat);
+        warnings.extend(upstream::warnings(
+            &self.upstream,
+            &self.route,
+            self.threads(),
+        ));
+        warnings
+    }
+
+    /// How many workers there are: `workers`, or one for each core that the cgroup allows.
+    pub fn threads(&self) -> usize {
+        match usize::try_from(self.workers) {
+            Ok(0) | Err(_) => std::thread::available_parallelism().map_or(1, usize::from),
+            Ok(workers) => workers,
+        }
     }
 
     fn load_tree(sources: &Sources) -> Result<Loaded, Report> {

@@ -29,7 +29,7 @@ use tokio::sync::watch;
 use crate::auth::{assertion, crypto};
 use crate::config::Config;
 use crate::error::Code;
-use crate::gateway::capacity::{most_connections, workers};
+use crate::gateway::capacity::most_connections;
 use crate::gateway::clock::now;
 use crate::gateway::dispatch::Client;
 use crate::gateway::front::Front;
@@ -118,7 +118,7 @@ impl Gateway {
         }
         let front = Front::new(config)?;
         let plans = Plans::start(config, control.handle(), entry, &metrics, front.clone())?;
-        let workers = workers(config);
+        let workers = config.threads();
         let mut bound = listener::bind(&doors(config), workers, config.accept, &mut handed)?;
         let redirect = config.tls.redirect.and_then(|_| bound.addresses.pop());
         if let Some(front) = front {

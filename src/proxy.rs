@@ -388,6 +388,14 @@ impl Proxy {
         self.leads.get(route.index).copied().flatten()
     }
 
+    /// What the route and the upstream of a request are called, as in metrics.
+    pub fn names(&self, trail: &Trail) -> (Option<String>, Option<&str>) {
+        let route = trail.route.and_then(|at| self.table.routes().get(at));
+        let lead = route.and_then(|route| self.lead(route));
+        let upstream = lead.and_then(|lead| self.upstreams.label(lead));
+        (route.map(Route::name), upstream)
+    }
+
     /// The answer as the client gets it.
     fn respond(
         &self,

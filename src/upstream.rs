@@ -23,6 +23,7 @@ mod server;
 mod share;
 mod stream;
 mod tunnel;
+mod turned_away;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -136,8 +137,13 @@ pub enum Error {
     #[error("no server of {0} takes connections: {1}")]
     Unreachable(String, #[source] std::io::Error),
     /// The limits of the group are reached, and the wait was in vain.
-    #[error("{0} has as many requests as it may")]
-    Busy(String),
+    #[error("{upstream} has as many requests as it may")]
+    Busy {
+        /// The group.
+        upstream: String,
+        /// Requests that were turned away since that was last told of; said once a second.
+        untold: Option<u64>,
+    },
     /// It did not answer within `timeouts.response`.
     #[error("no answer in time")]
     Late,

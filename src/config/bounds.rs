@@ -1,6 +1,7 @@
 //! Sizes, waits and names that nobody can live with.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 
 use crate::config::check::Checks;
 use crate::proxy::prefix;
@@ -222,6 +223,19 @@ pub(super) fn session(checks: &mut Checks<'_>, session: &session::Config) {
             "session.snapshot",
             "`session.snapshot` needs `session.secret`: without it nobody could open the file again",
             "make one with `openssl rand -base64 32`",
+        );
+    }
+    let folder = session.snapshot.as_deref().and_then(Path::parent);
+    if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+    {
+        let message = format!(
+            "`session.snapshot` cannot be written: {} is no folder that is there",
+            folder.display()
+        );
+        checks.blame(
+            "session.snapshot",
+            message,
+            "make the folder, or write the path of a file in one that is there",
         );
     }
     if session.cookie.is_empty() {

@@ -8,7 +8,6 @@ use crate::config::check::Checks;
 use crate::proxy::host::Host;
 use crate::proxy::route::{self, Target, To, is_name};
 use crate::setting::{ListenAddress, Origin, closest};
-use crate::tls;
 use crate::upstream::{Config, PRESERVE};
 
 /// The most weight of a server.
@@ -120,22 +119,51 @@ fn secure(checks: &mut Checks<'_>, group: &Config, path: &str) {
                 message,
                 "a certificate is shown with its private key",
             );
-            return;
         }
     }
-    let Err(error) = tls::Client::new(group.tls_files(), &[]) else {
-        return;
+    for error in group.tls_files().faults() {
+        let is_own = |file: &Option<PathBuf>| file.as_deref().is_some_and(|file| error.is_of(file));
+        let at = match files.iter().find(|(_, file)| is_own(file)) {
+            Some((at, _)) => at.as_str(),
+            None => path,
+        };
+        checks.blame(
+            at,
+            format!("`{at}`: {error}"),
+            "PEM files are read, one certificate after the other",
+        );
+    }
+}
+
+/// What may be, and is hardly meant: groups that nobody asks, and limits that workers cannot share.
+pub(super) fn warnings(groups: &[Config], routes: &[route::Config], workers: usize) -> Vec<String> {
+    let targets = routes.iter().filter_map(|route| route.to.as_deref());
+    let targets: Vec<_> = targets.filter_map(|to| Target::parse(to).ok()).collect();
+    let is_named = |group: &Config| {
+        let names =
+            |target: &Target| matches!(target.to(), To::Group(name) if **name == *group.name);
+        targets.iter().any(names)
     };
-    let is_own = |file: &Option<PathBuf>| file.as_deref().is_some_and(|file| error.is_of(file));
-    let at = match files.iter().find(|(_, file)| is_own(file)) {
-        Some((at, _)) => at.as_str(),
-        None => path,
-    };
-    checks.blame(
-        at,
-        format!("`{at}`: {error}"),
-        "PEM files are read, one certificate after the other",
-    );
+    let mut warnings = Vec::new();
+    for (at, group) in groups.iter().enumerate() {
+        if !is_named(group) {
+            let name = &group.name;
+            warnings.push(format!(
+                "upstream[{at}]: no route has `to = \"{name}\"`, so nobody asks its servers; name it in a route, or take it out"
+            ));
+        }
+        for (key, most, whose) in [
+            ("max_in_flight", group.max_in_flight, "at once"),
+            ("max_connections", group.max_connections, "to each server"),
+        ] {
+            if most > 0 && usize::try_from(most).is_ok_and(|most| most < workers) {
+                warnings.push(format!(
+                    "upstream[{at}].{key}: {most} is less than there are workers; each of them lets one through, {workers} {whose}; raise it, or lower `workers`"
+                ));
+            }
+        }
+    }
+    warnings
 }
 
 fn health(checks: &mut Checks<'_>, group: &Config, path: &str) {

@@ -143,7 +143,7 @@ impl From<&upstream::Error> for Problem {
                 Code::NoUpstream,
                 "no server behind this route takes connections; nothing was forwarded",
             ),
-            upstream::Error::Busy(_) => Self::new(
+            upstream::Error::Busy { .. } => Self::new(
                 Code::Overloaded,
                 "the service has as many requests as it may; nothing was forwarded",
             ),

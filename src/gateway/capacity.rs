@@ -1,14 +1,6 @@
-//! How much of the machine is ours: cores, and open files.
+//! How much of the machine is ours: open files.
 
 use crate::config::Config;
-
-/// `workers`, or one for each core that the cgroup allows.
-pub(super) fn workers(config: &Config) -> usize {
-    match usize::try_from(config.workers) {
-        Ok(0) | Err(_) => std::thread::available_parallelism().map_or(1, usize::from),
-        Ok(workers) => workers,
-    }
-}
 
 /// `limits.connections`, or 45 % of the hard limit on open files; the soft limit is raised to it.
 pub(super) fn most_connections(config: &Config) -> usize {

@@ -22,12 +22,17 @@ use crate::proxy::trace::RequestId;
 use crate::proxy::{self, Context, Trail};
 use crate::session::Remembered;
 use crate::telemetry::access_log::Record;
+use crate::upstream;
 
 /// What a client is told of a bug of ours.
 const PANICKED: &str = "the gateway failed; the log has more";
 
 /// What to do where requests go round in a circle.
 const CIRCLE_CURE: &str = "`to` of the route leads to this gateway, or to what sends everything here: write where the service listens";
+
+/// What to do where a group is asked for more than it takes.
+const BUSY_CURE: &str =
+    "`max_in_flight` or `max_connections` is reached: raise it, or add servers that answer sooner";
 
 /// What is kept for all requests of one connection, as long as one plan is in force.
 pub(super) struct Client {
@@ -176,23 +181,34 @@ impl Site {
         let answer = self.proxy.serve(request, &context, trail).await;
         answer
             .map(|answer| answer.map(Content::from))
-            .map_err(|error| problem(&error, id, trail))
+            .map_err(|error| self.problem(&error, id, trail))
     }
-}
+    /// What the client is told, and the log where it is for somebody to mend.
+    fn problem(&self, error: &proxy::Error, id: RequestId, trail: &Trail) -> Problem {
+        match error {
+            proxy::Error::Upstream(error) => self.tell(error, id, trail),
+            proxy::Error::Circle(_) => {
+                let (request_id, cure) = (id.as_str(), CIRCLE_CURE);
+                let (route, _) = self.proxy.names(trail);
+                tracing::error!(request_id, route, cure, "a route leads back here");
+            }
+            _ => {}
+        }
+        error.into()
+    }
 
-fn problem(error: &proxy::Error, id: RequestId, trail: &Trail) -> Problem {
-    if let proxy::Error::Upstream(error) = error {
+    /// A group that has as much as it may has not failed, and there may be thousands of requests too many.
+    fn tell(&self, error: &upstream::Error, id: RequestId, trail: &Trail) {
         let request_id = id.as_str();
-        tracing::warn!(request_id, route = trail.route, %error, "an upstream failed");
+        let (route, upstream) = self.proxy.names(trail);
+        let upstream::Error::Busy { untold, .. } = error else {
+            tracing::warn!(request_id, route, upstream, %error, "an upstream failed");
+            return;
+        };
+        tracing::debug!(request_id, route, upstream, "a request was turned away");
+        if let Some(requests) = untold {
+            let cure = BUSY_CURE;
+            tracing::warn!(route, upstream, requests, cure, "requests are turned away");
+        }
     }
-    if let proxy::Error::Circle(_) = error {
-        let (request_id, cure) = (id.as_str(), CIRCLE_CURE);
-        tracing::error!(
-            request_id,
-            route = trail.route,
-            cure,
-            "a route leads back here"
-        );
-    }
-    error.into()
 }

@@ -12,7 +12,6 @@ use crate::config::Config;
 use crate::deadline::Wheel;
 use crate::endpoint::{Endpoint, Endpoints};
 use crate::gateway::Error;
-use crate::gateway::capacity::workers;
 use crate::gateway::clock::now;
 use crate::gateway::front::Front;
 use crate::gateway::lots::Lots;
@@ -184,7 +183,7 @@ impl Plan {
             carrier,
             trust: Trust::new(&config.proxies),
             control: control.clone(),
-            workers: workers(config),
+            workers: config.threads(),
             log,
         })
     }

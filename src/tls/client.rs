@@ -28,6 +28,23 @@ pub struct Files<'a> {
     pub own: Option<(&'a Path, &'a Path)>,
 }
 
+impl Files<'_> {
+    /// All that is wrong with them.
+    pub fn faults(self) -> Vec<Error> {
+        let ca = self.ca.map(|ca| own_roots(ca, &mut Sha256::new()));
+        let mut faults: Vec<_> = ca.and_then(Result::err).into_iter().collect();
+        if let Some((cert, key)) = self.own {
+            faults.extend(pem::certificates(cert).err());
+            faults.extend(pem::private_key(key).err());
+        }
+        if faults.is_empty() {
+            // Each can be read: whether they go together.
+            faults.extend(Client::new(self, &[]).err());
+        }
+        faults
+    }
+}
+
 impl Client {
     /// Reads `files`. `protocols` are offered by ALPN, the best first.
     pub fn new(files: Files<'_>, protocols: &[&[u8]]) -> Result<Self, Error> {

@@ -38,7 +38,7 @@ where
         Ok(stream) => stream,
         Err(error) => {
             Tally::count(&near.tally.failures);
-            near.server.failed(share.health());
+            near.server.failed(&error, share.health());
             return Err(error);
         }
     };

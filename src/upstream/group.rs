@@ -3,13 +3,15 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use http::HeaderValue;
 
 use crate::auth::crypto::hex;
 use crate::setting::{Origin, ServerAddress};
 use crate::tls;
-use crate::upstream::server::{Server, Servers};
+use crate::upstream::server::{Kind, Server, Servers};
+use crate::upstream::turned_away::TurnedAway;
 use crate::upstream::{Balance, Config, Health, IDLE_PER_SERVER, Member, PRESERVE};
 
 /// One of [`Groups`].
@@ -28,13 +30,14 @@ pub struct Groups {
 pub struct Group {
     config: Config,
     /// What tells its servers from those of other groups at the same address.
-    kind: Arc<str>,
+    kind: Arc<Kind>,
     host: Option<HeaderValue>,
     tls: Option<Tls>,
     roster: RwLock<Arc<Roster>>,
     /// Moves on with the roster.
     version: AtomicU64,
     all_down: AtomicBool,
+    turned_away: TurnedAway,
 }
 
 /// How servers are reached by https.
@@ -129,13 +132,10 @@ impl Group {
         // A server that is reached with other certificates is another one: connections are not shared.
         let digest = tls.as_ref().map(|tls| hex(&tls.http1.digest()));
         Ok(Self {
-            kind: format!(
-                "{} {} {}",
-                config.name,
-                config.http2,
-                digest.unwrap_or_default()
-            )
-            .into(),
+            kind: Arc::new(Kind {
+                upstream: label(&config.name).to_owned(),
+                manner: format!("{} {}", config.http2, digest.unwrap_or_default()),
+            }),
             tls,
             host: Some(config.host.as_str())
                 .filter(|host| *host != PRESERVE)
@@ -144,6 +144,7 @@ impl Group {
             roster: RwLock::default(),
             version: AtomicU64::new(0),
             all_down: AtomicBool::new(false),
+            turned_away: TurnedAway::default(),
         })
     }
 
@@ -152,11 +153,10 @@ impl Group {
         &self.config.name
     }
 
-    /// The word for it in metrics: its name, or the host and port or the socket of its only server.
+    /// The word for it in metrics and in the log: its name, or the host and port or the socket of its
+    /// only server.
     pub fn label(&self) -> &str {
-        let name = self.name();
-        name.split_once("://")
-            .map_or(name, |(_, authority)| authority)
+        label(self.name())
     }
 
     /// All servers that it has right now.
@@ -212,12 +212,17 @@ impl Group {
         {
             return;
         }
-        let group = self.name();
+        let upstream = self.label();
         if all_down {
-            tracing::error!(group, "all servers are down: all are tried");
+            tracing::error!(upstream, "all servers are down: all are tried");
         } else {
-            tracing::info!(group, "a server is up again");
+            tracing::info!(upstream, "a server is up again");
         }
+    }
+
+    /// A request finds no room. How many there were since that was last told of, if it is time to.
+    pub(super) fn turned_away(&self) -> Option<u64> {
+        self.turned_away.count(Instant::now())
     }
 
     /// Names and ports that its servers are found by.
@@ -279,6 +284,11 @@ fn alone(origin: &Origin) -> Config {
         client_key: None,
         health: Health::default(),
     }
+}
+
+fn label(name: &str) -> &str {
+    name.split_once("://")
+        .map_or(name, |(_, authority)| authority)
 }
 
 fn literal(host: &str, port: u16) -> Option<ServerAddress> {

@@ -49,15 +49,17 @@ async fn keep_checking(group: Arc<Group>) {
 
 async fn check(group: Arc<Group>, server: Arc<Server>) {
     let health = group.health();
-    let good = match tokio::time::timeout(health.timeout, ask(&group, &server)).await {
-        Ok(Ok(status)) => (200..400).contains(&status),
-        Ok(Err(error)) => {
-            tracing::debug!(server = %server.address, %error, "a check failed");
-            false
-        }
-        Err(_) => false,
+    let found = match tokio::time::timeout(health.timeout, ask(&group, &server)).await {
+        Ok(Ok(200..400)) => Ok(()),
+        Ok(Ok(status)) => Err(format!("status {status}")),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("no answer in time".to_owned()),
     };
-    server.checked(good, health);
+    if let Err(reason) = &found {
+        let upstream = group.label();
+        tracing::debug!(upstream, server = %server.address, reason, "a check failed");
+    }
+    server.checked(found, health);
 }
 
 /// The status that `server` answers to a check.

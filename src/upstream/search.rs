@@ -201,7 +201,7 @@ where
                 let stale = reused && !failure.heard && failure.is_broken();
                 if !stale && failure.is_servers {
                     Tally::count(&lease.near.tally.failures);
-                    lease.near.server.failed(share.health());
+                    lease.near.server.failed(&failure.error, share.health());
                 }
                 let same = stale || failure.unsent.is_some();
                 Err((failure, Failed { lease, same }))
@@ -241,7 +241,10 @@ where
                 Choice::Nobody => Some(None),
                 Choice::Full => None,
             });
-        let busy = || Error::Busy(share.group.name().to_owned());
+        let busy = || Error::Busy {
+            upstream: share.group.name().to_owned(),
+            untold: share.group.turned_away(),
+        };
         entered.await.ok_or_else(busy)
     }
 }

@@ -1,6 +1,7 @@
 //! One address that requests are sent to: what is known of it, by all workers and over reloads.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -17,11 +18,21 @@ use crate::upstream::balance::digest;
 /// From when on [`Server::ejected`] counts.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
+/// A kind of servers: those of a group, as they are reached.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Kind {
+    /// The group's word in metrics and in the log.
+    pub(super) upstream: String,
+    /// What tells its servers from others at the same address: how they are reached.
+    pub(super) manner: String,
+}
+
 /// A server of a group. What is known of it lives as long as anybody holds it.
 #[derive(Debug)]
 pub struct Server {
     /// Different for each server that this process ever knew.
     pub(super) id: u64,
+    kind: Arc<Kind>,
     /// Where it is.
     pub address: ServerAddress,
     /// What it draws lots with.
@@ -72,9 +83,10 @@ impl Tally {
 }
 
 impl Server {
-    fn new(id: u64, origin: &Origin, address: ServerAddress) -> Self {
+    fn new(id: u64, kind: &Arc<Kind>, origin: &Origin, address: ServerAddress) -> Self {
         Self {
             id,
+            kind: Arc::clone(kind),
             origin: origin.clone(),
             streak: AtomicU32::new(0),
             seed: digest(address.to_string().as_bytes()),
@@ -138,12 +150,13 @@ impl Server {
             self.failures.store(0, Ordering::Relaxed);
         }
         if desperate && self.ejected.swap(0, Ordering::Relaxed) != 0 {
-            tracing::info!(server = %self.address, "a server that was taken out answers again");
+            let upstream = &*self.kind.upstream;
+            tracing::info!(upstream, server = %self.address, "a server that was taken out answers again");
         }
     }
 
-    /// It failed a request, or took no connection.
-    pub(super) fn failed(&self, health: &Health) {
+    /// It failed a request, or took no connection, for this `reason`.
+    pub(super) fn failed(&self, reason: &dyn fmt::Display, health: &Health) {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         if health.failures == 0 || failures < health.failures {
             return;
@@ -159,13 +172,14 @@ impl Server {
                 .is_ok();
         if first {
             self.ejections.fetch_add(1, Ordering::Relaxed);
-            let seconds = health.pause.as_secs_f64();
-            tracing::warn!(server = %self.address, failures, seconds, "a server is taken out");
+            let (upstream, seconds) = (&*self.kind.upstream, health.pause.as_secs_f64());
+            tracing::warn!(upstream, server = %self.address, %reason, failures, seconds, "a server is taken out");
         }
     }
 
-    /// What a check found. Some in a row are believed.
-    pub(super) fn checked(&self, good: bool, health: &Health) {
+    /// What a check found: nothing, or why the server is sick. Some in a row are believed.
+    pub(super) fn checked(&self, found: Result<(), String>, health: &Health) {
+        let good = found.is_ok();
         if good == self.well.load(Ordering::Relaxed) {
             return self.streak.store(0, Ordering::Relaxed);
         }
@@ -176,10 +190,10 @@ impl Server {
         }
         self.streak.store(0, Ordering::Relaxed);
         self.well.store(good, Ordering::Relaxed);
-        if good {
-            tracing::info!(server = %self.address, "a server is well again");
-        } else {
-            tracing::warn!(server = %self.address, "a server is sick");
+        let (upstream, server) = (&*self.kind.upstream, &self.address);
+        match found {
+            Ok(()) => tracing::info!(upstream, %server, "a server is well again"),
+            Err(reason) => tracing::warn!(upstream, %server, reason, "a server is sick"),
         }
     }
 
@@ -190,8 +204,8 @@ impl Server {
     }
 }
 
-/// A group's kind, and a server's names for us and for the network.
-type Key = (Arc<str>, Origin, ServerAddress);
+/// A server's kind, and its names for us and for the network.
+type Key = (Arc<Kind>, Origin, ServerAddress);
 
 /// A host name or address, and a port.
 type Name = (Box<str>, u16);
@@ -205,10 +219,10 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// The server of `origin` at `address` in the group `kind`: one that is known, or a new one.
+    /// The server of `origin` at `address` of this `kind`: one that is known, or a new one.
     pub(super) fn server(
         &self,
-        kind: &Arc<str>,
+        kind: &Arc<Kind>,
         origin: &Origin,
         address: &ServerAddress,
     ) -> Arc<Server> {
@@ -219,7 +233,7 @@ impl Servers {
         }
         known.retain(|_, server| server.strong_count() > 0);
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let server = Arc::new(Server::new(id, origin, address.clone()));
+        let server = Arc::new(Server::new(id, kind, origin, address.clone()));
         known.insert(key, Arc::downgrade(&server));
         server
     }
@@ -256,7 +270,14 @@ fn millis(time: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    fn server(servers: &Servers, kind: &Arc<str>, port: u16) -> Arc<Server> {
+    fn kind(upstream: &str) -> Arc<Kind> {
+        Arc::new(Kind {
+            upstream: upstream.to_owned(),
+            manner: String::new(),
+        })
+    }
+
+    fn server(servers: &Servers, kind: &Arc<Kind>, port: u16) -> Arc<Server> {
         let origin = Origin::parse(&format!("http://127.0.0.1:{port}")).unwrap();
         let address = ServerAddress::Tcp(([127, 0, 0, 1], port).into());
         servers.server(kind, &origin, &address)
@@ -273,15 +294,15 @@ mod tests {
     #[test]
     fn failures_in_a_row_take_a_server_out_for_a_while() {
         let health = health(3, Duration::from_secs(3600));
-        let server = server(&Servers::default(), &Arc::from("a"), 1);
+        let server = server(&Servers::default(), &kind("a"), 1);
         for _ in 0..5 {
-            server.failed(&health);
-            server.failed(&health);
+            server.failed(&"no", &health);
+            server.failed(&"no", &health);
             assert!(server.is_up());
             server.answered(false);
         }
         for _ in 0..5 {
-            server.failed(&health);
+            server.failed(&"no", &health);
         }
         assert!(!server.is_up());
         assert_eq!(server.counts().ejections, 1, "it is taken out once");
@@ -297,9 +318,9 @@ mod tests {
     #[test]
     fn a_pause_ends_and_one_more_failure_begins_the_next() {
         let health = health(3, Duration::ZERO);
-        let server = server(&Servers::default(), &Arc::from("a"), 1);
+        let server = server(&Servers::default(), &kind("a"), 1);
         for ejections in [0, 0, 1, 2, 3] {
-            server.failed(&health);
+            server.failed(&"no", &health);
             assert_eq!(server.counts().ejections, ejections);
             assert!(server.is_up());
         }
@@ -307,9 +328,9 @@ mod tests {
 
     #[test]
     fn failures_that_count_for_nothing_take_nobody_out() {
-        let server = server(&Servers::default(), &Arc::from("a"), 1);
+        let server = server(&Servers::default(), &kind("a"), 1);
         for _ in 0..100 {
-            server.failed(&health(0, Duration::from_secs(3600)));
+            server.failed(&"no", &health(0, Duration::from_secs(3600)));
         }
         assert!(server.is_up());
     }
@@ -317,9 +338,9 @@ mod tests {
     #[test]
     fn some_checks_in_a_row_are_believed() {
         let health = Health::default();
-        let server = server(&Servers::default(), &Arc::from("a"), 1);
-        let mut after = |good| {
-            server.checked(good, &health);
+        let server = server(&Servers::default(), &kind("a"), 1);
+        let mut after = |good: bool| {
+            server.checked(good.then_some(()).ok_or_else(String::new), &health);
             server.is_up()
         };
         let checks = [
@@ -339,10 +360,10 @@ mod tests {
     #[test]
     fn what_is_known_of_a_server_stays_while_anybody_holds_it() {
         let servers = Servers::default();
-        let (one, other) = (Arc::from("one"), Arc::from("other"));
+        let (one, other) = (kind("one"), kind("other"));
         let known = server(&servers, &one, 1);
         for _ in 0..3 {
-            known.checked(false, &Health::default());
+            known.checked(Err(String::new()), &Health::default());
         }
         Tally::count(&known.tally().requests);
         Tally::count(&known.tally().requests);

@@ -84,6 +84,11 @@ where
         self.shares.get(group.0)
     }
 
+    /// The word for `group` in the log.
+    pub fn label(&self, group: GroupId) -> Option<&str> {
+        self.share(group).map(|share| share.group.label())
+    }
+
     /// The `Host` that the servers of `group` see, where that is not the client's.
     pub fn host(&self, group: GroupId) -> Option<&HeaderValue> {
         self.share(group)?.group.host()

@@ -279,6 +279,37 @@ fn a_mock_in_place_of_wechat_is_announced() {
 }
 
 #[test]
+fn groups_that_nobody_asks_and_limits_that_workers_cannot_share_are_announced() {
+    let more = r#"
+[[route]]
+path = "/billing"
+to = "billing"
+[[upstream]]
+name = "billing"
+servers = ["http://10.0.0.1:3000"]
+max_in_flight = 3
+[[upstream]]
+name = "biling"
+servers = ["http://10.0.0.1:3000"]
+max_connections = 3
+"#;
+    let sources = Sources::text(format!("{SMALLEST}{more}")).variable("WX_SECRET", APP_SECRET);
+    let warnings = |workers: &str| {
+        let sources = sources.clone().flag("workers", workers);
+        Config::load(&sources).unwrap().warnings()
+    };
+    let [unasked] = &warnings("3")[..] else {
+        panic!("{:?}", warnings("3"));
+    };
+    assert!(unasked.starts_with("upstream[1]: no route has `to = \"biling\"`"));
+    let four = warnings("4");
+    assert_eq!(four.len(), 3, "{four:?}");
+    assert!(four[0].starts_with("upstream[0].max_in_flight: 3 is less than "));
+    assert!(four[0].contains("each of them lets one through, 4 at once"));
+    assert!(four[2].starts_with("upstream[1].max_connections: 3 is less than "));
+}
+
+#[test]
 fn a_cookie_is_kept_to_its_host() {
     let cookie = |text: &str| {
         Config::load(&smallest().variable("WXGATE_SESSION__COOKIE", text))

@@ -91,9 +91,10 @@ fn what_the_service_says_of_the_config_is_right() {
     );
     let credentials = folder.file("").display().to_string();
     let text = text.replace("/run/credentials/wxgate.service/", &credentials);
-    let config = Config::from_toml(&text).unwrap_or_else(|report| panic!("{report}"));
-    let state = config.session.snapshot.unwrap();
-    assert!(state.starts_with("/var/lib/wxgate") && unit.contains("StateDirectory=wxgate"));
+    let state = text.replace("/var/lib/wxgate/", &credentials);
+    assert!(state != text && unit.contains("StateDirectory=wxgate"));
+    let config = Config::from_toml(&state).unwrap_or_else(|report| panic!("{report}"));
+    assert!(config.session.snapshot.unwrap().starts_with(&credentials));
     for secret in ["app-secret", "session-secret"] {
         assert!(unit.contains(&format!("LoadCredential={secret}:/etc/wxgate/{secret}")));
     }
@@ -143,9 +144,11 @@ fn the_config_in_the_manifests_is_taken_and_fits_them() {
     let folder = Folder::new("deploy-manifests");
     folder.write("app-secret", crate::harness::SECRET);
     folder.write("session-secret", "more than thirty-two bytes, surely");
-    let text = text.replace("/secrets/", &folder.file("").display().to_string());
+    let here = folder.file("").display().to_string();
+    let text = text.replace("/secrets/", &here).replace("/state/", &here);
     let config = Config::from_toml(&text).unwrap_or_else(|report| panic!("{report}"));
-    assert!(config.session.snapshot.unwrap().starts_with("/state"));
+    assert!(config.session.snapshot.unwrap().starts_with(&here));
+    assert!(manifests.contains("mountPath: /state"));
     let admin = config.admin.listen.unwrap();
     assert!(manifests.contains(&format!("name: admin, containerPort: {}", admin.port())));
 

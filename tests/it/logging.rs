@@ -2,6 +2,7 @@
 
 mod admin;
 mod signals;
+mod upstreams;
 
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};

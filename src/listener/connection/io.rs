@@ -276,8 +276,8 @@ impl AsyncRead for Io {
         if let Some(flood) = &io.flood {
             let new = buffer.filled().get(before..).unwrap_or_default();
             if let Err(flooded) = flood.borrow_mut().read(new, io.state.now()) {
-                let peer = io.socket().peer_addr().ok();
-                tracing::warn!(?peer, reason = %flooded, "an HTTP/2 connection was closed");
+                let peer = io.socket().peer_addr().ok().map(tracing::field::display);
+                tracing::warn!(peer, reason = %flooded, "an HTTP/2 connection was closed");
                 return Poll::Ready(Err(io::Error::other(flooded)));
             }
         }

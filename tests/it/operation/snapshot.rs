@@ -222,13 +222,12 @@ fn a_damaged_or_foreign_snapshot_is_refused_with_a_line_and_a_clean_start() {
 #[test]
 fn a_place_that_cannot_be_written_is_told_at_the_start() {
     let place = Place::new("nowhere");
-    let section = place
-        .section()
-        .replace("/sessions\"", "/not/there/sessions\"");
+    let section = place.section();
+    // What a new file would be called is a folder.
+    let taken = format!("{}.new", place.path().display());
+    std::fs::create_dir(&taken).unwrap();
     let text = config("http://127.0.0.1:1", "http://127.0.0.1:1", &section, ROUTES);
     let error = Gateway::start(&text).err().expect("no start").to_string();
-    assert!(
-        error.contains("session.snapshot: ") && error.contains("/not/there/"),
-        "{error}"
-    );
+    let expected = format!("session.snapshot: {taken}: ");
+    assert!(error.contains(&expected), "{error}");
 }
