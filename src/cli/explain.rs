@@ -15,6 +15,7 @@ use crate::proxy;
 use crate::proxy::Lines;
 use crate::proxy::headers::{Field, Names};
 use crate::proxy::route::{Explanation, Route, Table, To};
+use crate::rate::{Per, Rule};
 use crate::setting::{Origin, Setting};
 
 /// Loads the config and follows one request to its end.
@@ -100,7 +101,7 @@ fn follow(
             routed(
                 out,
                 &explanation,
-                (&path, request.uri().query()),
+                (request.method(), &path, request.uri().query()),
                 config,
                 places,
             )
@@ -119,7 +120,7 @@ fn scheme(config: &Config) -> Scheme {
 fn routed(
     out: &mut String,
     explanation: &Explanation<'_>,
-    (path, query): (&str, Option<&str>),
+    (method, path, query): (&Method, &str, Option<&str>),
     config: &Config,
     places: &[String],
 ) -> fmt::Result {
@@ -136,6 +137,9 @@ fn routed(
             )?;
             line(out, "policy", route.asked())?;
             passed(out, route, path, query, config)?;
+            if *method == Method::GET {
+                websocket(out, route)?;
+            }
         }
         Err(miss) => {
             let problem = Problem::from(&proxy::Error::from(miss.clone()));
@@ -175,6 +179,9 @@ fn passed(
     if !words.is_empty() {
         line(out, "", format_args!("others get {}", words.join(", ")))?;
     }
+    if let Some(rule) = &route.rate {
+        rate(out, rule)?;
+    }
     line(out, "body", format_args!("at most {}", bare(&route.body)))?;
     identity(out, route, &config.identity)?;
     let forwarded = route.forward_path(path);
@@ -210,6 +217,44 @@ fn passed(
         )?;
     }
     Ok(())
+}
+
+/// How often the route may be asked, and by whom.
+fn rate(out: &mut String, rule: &Rule) -> fmt::Result {
+    let (pace, burst) = (bare(&rule.limit), rule.at_once());
+    let whose = match rule.per {
+        Per::Address => "each address",
+        Per::User => "each user, and for each address of those who are not signed in",
+    };
+    line(
+        out,
+        "rate",
+        format_args!("{pace} for {whose}, {burst} at once; more get rate_limited"),
+    )
+}
+
+/// Whether a WebSocket may pass, and where its token may stand.
+fn websocket(out: &mut String, route: &Route) -> fmt::Result {
+    if route.policy.deny {
+        return Ok(());
+    }
+    if !route.websocket {
+        return line(
+            out,
+            "websocket",
+            "none passes: its handshake goes on as a plain request",
+        );
+    }
+    let places: Vec<_> = route.websocket_token.iter().map(bare).collect();
+    if places.is_empty() {
+        return line(out, "websocket", "one may pass");
+    }
+    let places = places.join(", ");
+    line(
+        out,
+        "websocket",
+        format_args!("one may pass, and its token may stand in {places}"),
+    )
 }
 
 /// The header lines that the route writes itself; their values may be secret.

@@ -54,6 +54,7 @@ identity  X-WX-OPENID, X-WX-APPID, X-WX-SOURCE
           X-WX-PHONE, X-WX-PHONE-COUNTRY once a phone number was shared
 upstream  http://127.0.0.1:4000/v2/x?q=1
           with X-Forwarded-Prefix: /api
+websocket one may pass
 not       route[0] (g.toml:4): its host (any) is less exact
 not       route[2] (g.toml:14): its path is /pay
 not       route[3] (g.toml:19): its path is /admin
@@ -101,6 +102,7 @@ upstream  http://127.0.0.1:3000/x
           which has 1500ms to begin its answer
 answer    without Server
 cors      pages of https://page.example http://localhost:5173 may ask; preflights need no credential
+websocket one may pass
 not       route[1] (g.toml:12): its path is /nobody
 ";
     assert_eq!(explained(&file, "GET", "/x"), expected);
@@ -112,6 +114,44 @@ not       route[1] (g.toml:12): its path is /nobody
     let file = File::of("adds", routes);
     let told = explained(&file, "GET", "/nobody");
     assert!(told.contains("identity  nobody is named, whoever calls\n"));
+}
+
+#[test]
+fn how_often_and_whether_a_websocket_may_pass_are_told() {
+    let routes = r#"[[app]]
+appid = "wx0123456789abcdef"
+secret = { env = "WX_SECRET" }
+[[route]]
+path = "/user"
+rate = { per = "user", limit = "10/m", burst = 25 }
+websocket_token = ["protocol", "query:token"]
+to = "http://127.0.0.1:3000"
+[[route]]
+path = "/address"
+rate = { limit = "100/s" }
+websocket = false
+to = "http://127.0.0.1:3000"
+"#;
+    let file = File::of("paced", routes);
+    let told = explained(&file, "GET", "/user");
+    for line in [
+        "rate      10/m for each user, and for each address of those who are not signed in, 25 at once; more get rate_limited\n",
+        "websocket one may pass, and its token may stand in protocol, query:token\n",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    let told = explained(&file, "GET", "/address");
+    for line in [
+        "rate      100/s for each address, 100 at once; more get rate_limited\n",
+        "websocket none passes: its handshake goes on as a plain request\n",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    let told = explained(&file, "POST", "/user");
+    assert!(
+        !told.contains("websocket"),
+        "no handshake is a POST: {told}"
+    );
 }
 
 #[test]
