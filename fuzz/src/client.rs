@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
+use wxgate::listener::{Door, Peer};
 use wxgate::proxy::client_address::{Client, Config, Trust};
+use wxgate::setting::Network;
 
 const PEERS: [&str; 4] = ["10.0.0.1", "9.9.9.9", "::ffff:10.0.0.1", "2001:db8::9"];
 
@@ -13,7 +15,7 @@ pub(crate) fn address(input: &[u8]) {
     let Some((first, bytes)) = input.split_first() else {
         return;
     };
-    let network = |text: &str| text.parse::<IpNet>().unwrap();
+    let network = |text: &str| Network::Ip(text.parse::<IpNet>().unwrap());
     let networks = ["10.0.0.0/8", "fd00::/8", "::ffff:172.16.0.0/108"].map(network);
     let trust = Trust::new(&Config {
         trusted: networks.to_vec(),
@@ -36,7 +38,11 @@ pub(crate) fn address(input: &[u8]) {
         for line in lines {
             headers.append(HeaderName::from_static("x-forwarded-for"), line.clone());
         }
-        let known = trust.peer(peer, false);
+        let known = trust.peer(&Peer {
+            address: (peer, 1).into(),
+            on_unix: false,
+            door: Door::Plain,
+        });
         let client = trust.client(&known, &headers);
         assert_eq!(trust.address(&known, &headers), client.address);
         client
