@@ -14,6 +14,7 @@ pub mod proxy;
 pub mod rate;
 pub mod session;
 pub mod setting;
+pub mod stamp;
 pub mod telemetry;
 pub mod tls;
 pub mod upstream;

@@ -1,6 +1,7 @@
 //! route → authenticate → authorize → inject → forward → respond
 
 mod assertion;
+mod authenticate;
 pub mod body;
 pub mod client_address;
 mod context;
@@ -32,9 +33,8 @@ pub use self::lines::Lines;
 use self::websocket::Call;
 pub use self::websocket::Opening;
 use crate::auth::assertion::Unsigned;
-use crate::auth::credential::Shown;
 use crate::auth::policy::Caller;
-use crate::auth::{Carrier, Denial, Permit, Token, UnixSeconds};
+use crate::auth::{Carrier, Denial, Permit, UnixSeconds};
 use crate::deadline::Wheel;
 use crate::listener::RequestBody;
 use crate::proxy::body::{Bounds, Fault, Outgoing, Returning};
@@ -43,7 +43,7 @@ use crate::proxy::headers::{Field, Forwarded, Rules};
 use crate::proxy::retry::Budget;
 use crate::proxy::route::{Miss, Route, Table};
 use crate::rate::{Exceeded, Limits};
-use crate::session::{self, Near, Session, Sessions};
+use crate::session::{self, Near, Sessions};
 use crate::telemetry::metrics::Tally;
 use crate::upstream::{self, GroupId, Upstreams};
 
@@ -233,84 +233,6 @@ impl Proxy {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Who calls, as far as the route wants to know.
-    async fn authenticate(
-        &self,
-        request: &Request<RequestBody>,
-        route: &Route,
-        context: &Context<'_>,
-        trail: &mut Trail,
-    ) -> Result<Caller, Error> {
-        if !route.policy.reads_credential() {
-            return Ok(Caller::Anonymous);
-        }
-        let Some(shown) = self.carrier.find(request.headers()) else {
-            return Ok(Caller::Anonymous);
-        };
-        if !request.method().is_safe() {
-            self.check_page(&shown, request.headers(), route, context)?;
-        }
-        Ok(match self.recognise(shown.text, context, trail).await? {
-            Some(session) => Caller::Known(Arc::clone(&session.identity)),
-            None => Caller::Expired,
-        })
-    }
-
-    /// Refuses a credential that a browser added to what another origin's page asks: cookies come with
-    /// that, from sibling domains at least, and nobody is asked before.
-    #[expect(clippy::unused_self, reason = "a part of the second step")]
-    fn check_page(
-        &self,
-        shown: &Shown<'_>,
-        headers: &HeaderMap,
-        route: &Route,
-        context: &Context<'_>,
-    ) -> Result<(), Error> {
-        match headers.get(header::ORIGIN) {
-            Some(origin)
-                if shown.by_cookie
-                    && !handshake::is_own_origin(origin, context.host.as_str())
-                    && !route.names_page(origin) =>
-            {
-                Err(Error::ForeignOrigin)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The session of a credential, noted for the log.
-    async fn recognise(
-        &self,
-        credential: &[u8],
-        context: &Context<'_>,
-        trail: &mut Trail,
-    ) -> Result<Option<Arc<Session>>, Error> {
-        let session = self.session(credential, context).await?;
-        trail.openid = session
-            .as_ref()
-            .map(|session| session.identity.openid.clone());
-        Ok(session)
-    }
-
-    /// The session of a credential: the connection's last one, or the one that the store knows.
-    async fn session(
-        &self,
-        credential: &[u8],
-        context: &Context<'_>,
-    ) -> Result<Option<Arc<Session>>, Error> {
-        if let Some(session) = context.remembered.recall(credential, context.now) {
-            return Ok(Some(session));
-        }
-        let Some(token) = Token::parse(credential) else {
-            return Ok(None);
-        };
-        let found = Box::pin(self.sessions.find(&self.near, &token, context.now)).await?;
-        if let Some(session) = &found {
-            context.remembered.remember(&token, Arc::clone(session));
-        }
-        Ok(found)
     }
 
     /// The permit of a caller who meets the route's policy.

@@ -183,6 +183,7 @@ impl Site {
             .map(|answer| answer.map(Content::from))
             .map_err(|error| self.problem(&error, id, trail))
     }
+
     /// What the client is told, and the log where it is for somebody to mend.
     fn problem(&self, error: &proxy::Error, id: RequestId, trail: &Trail) -> Problem {
         match error {

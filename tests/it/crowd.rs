@@ -4,9 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-use crate::harness::{Authority, Client, Process, Secure, until};
+use crate::harness::{Authority, Client, Process, Secure, take_all_descriptors, until};
 
 /// Slow enough to look at the stalled, fast enough to wait for.
 const CONFIG: &str = r#"
@@ -48,12 +46,7 @@ impl Crowd {
     }
 
     fn around(gateway: Process) -> Self {
-        let limit = getrlimit(Resource::Nofile);
-        let most = Rlimit {
-            current: limit.maximum,
-            ..limit
-        };
-        setrlimit(Resource::Nofile, most).unwrap();
+        take_all_descriptors();
         let size = std::env::var("CROWD").map_or(2000, |size| size.parse().unwrap());
         Self {
             gateway,

@@ -18,7 +18,7 @@ pub use self::authority::{Authority, Secure, client_config};
 pub use self::calls::{apps, sealed, signed, token, until};
 pub use self::client::{Client, Reply, find};
 pub use self::honest::Honest;
-pub use self::process::{Folder, Process};
+pub use self::process::{Folder, Process, take_all_descriptors};
 pub use self::upstream::{Seen, Upstream, request};
 
 /// The app of most tests.

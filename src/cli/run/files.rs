@@ -1,11 +1,9 @@
 //! The files that a config was read from, and whether they have changed.
-//!
-//! They are looked at, not listened to: a look follows the links that Kubernetes swaps and sees what an
-//! editor renames into place, on every file system.
 
-use std::fs::Metadata;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::stamp::Stamp;
 
 /// How often files are looked at.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
@@ -17,19 +15,10 @@ pub(super) struct Files {
     seen: Vec<Option<Stamp>>,
 }
 
-/// What a change of a file changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp {
-    modified: Option<SystemTime>,
-    length: u64,
-    /// A file of the same size may be renamed into its place within the clock's grain.
-    number: u64,
-}
-
 impl Files {
     /// Files that were just read.
     pub(super) fn new(paths: Vec<PathBuf>) -> Self {
-        let stamps: Vec<_> = paths.iter().map(|path| stamp(path)).collect();
+        let stamps: Vec<_> = paths.iter().map(|path| Stamp::of(path)).collect();
         Self {
             paths,
             read: stamps.clone(),
@@ -39,37 +28,17 @@ impl Files {
 
     /// Takes the files as they are now for read.
     pub(super) fn look_again(&mut self) {
-        self.read = self.paths.iter().map(|path| stamp(path)).collect();
+        self.read = self.paths.iter().map(|path| Stamp::of(path)).collect();
         self.seen.clone_from(&self.read);
     }
 
     /// Looks at all. `true` once something has changed and the look before saw the same: who writes
     /// them has finished.
     pub(super) fn have_changed(&mut self) -> bool {
-        let now: Vec<_> = self.paths.iter().map(|path| stamp(path)).collect();
+        let now: Vec<_> = self.paths.iter().map(|path| Stamp::of(path)).collect();
         let before = std::mem::replace(&mut self.seen, now);
         self.seen != self.read && self.seen == before
     }
-}
-
-fn stamp(path: &Path) -> Option<Stamp> {
-    let file = std::fs::metadata(path).ok()?;
-    Some(Stamp {
-        modified: file.modified().ok(),
-        length: file.len(),
-        number: number(&file),
-    })
-}
-
-#[cfg(unix)]
-fn number(file: &Metadata) -> u64 {
-    use std::os::unix::fs::MetadataExt as _;
-    file.ino()
-}
-
-#[cfg(not(unix))]
-fn number(_: &Metadata) -> u64 {
-    0
 }
 
 #[cfg(test)]

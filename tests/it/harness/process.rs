@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 use super::calls::until;
 use super::{Client, SECRET};
@@ -218,4 +218,14 @@ fn listening(log: &str) -> Option<SocketAddr> {
     let rest = rest.trim_start_matches(['"', ':', '=', ' ']);
     let end = rest.find(['"', ',', ' ', '}']).unwrap_or(rest.len());
     rest[..end].parse().ok()
+}
+
+/// Lets this process, and what it starts, have as many descriptors as it may have at all.
+pub fn take_all_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    setrlimit(Resource::Nofile, most).unwrap();
 }

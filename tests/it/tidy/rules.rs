@@ -8,8 +8,8 @@ use super::tree::{Place, Tree};
 
 /// From the ground up: a room uses rooms of lower floors only.
 const FLOORS: &[&[&str]] = &[
-    &["setting"],
-    &["auth", "telemetry", "tls", "drain", "deadline"],
+    &["setting", "stamp"],
+    &["auth", "telemetry", "tls", "deadline"],
     &["listener", "session", "upstream", "wechat", "rate"],
     &["proxy", "endpoint", "admin"],
     &["config", "error"],

@@ -5,10 +5,8 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 use super::wire::{BINARY, CLOSE, Socket, TEXT, frame, parrot, serving, shake};
-use crate::harness::{Process, Upstream, until};
+use crate::harness::{Process, Upstream, take_all_descriptors, until};
 
 const TUNNELS: usize = 1000;
 
@@ -40,12 +38,7 @@ impl Crowd {
     /// A gateway that has carried a tunnel, and then carries a thousand, each of which has sent `size`
     /// bytes both ways.
     fn gather(name: &str, upstream: &Upstream, size: usize) -> Self {
-        let limit = getrlimit(Resource::Nofile);
-        let most = Rlimit {
-            current: limit.maximum,
-            ..limit
-        };
-        setrlimit(Resource::Nofile, most).unwrap();
+        take_all_descriptors();
         let gateway = Process::run(name, &CONFIG.replace("{upstream}", &upstream.url()));
         drop(open(&gateway, size));
         let before = gateway.memory("VmRSS");
