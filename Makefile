@@ -100,8 +100,8 @@ docs: ## the code's own documentation, no warning allowed
 unit: ## all tests (needs `make tools` once)
 	$(CARGO) test --locked
 
-fuzz: ## what anybody may send, made up by libFuzzer: each target for two seconds
-	fuzz/run.sh 2
+fuzz: ## what anybody may send, made up by libFuzzer: each target 20,000 times, the same each time
+	$(ALONE) fuzz/run.sh $(or $(AMOUNT),20000) $(TARGETS)
 
 deny: $(DENY_BIN) ## licences, bans and sources of what stands under us
 	$(DENY_BIN) --locked check bans licenses sources
@@ -132,8 +132,8 @@ proof-slow: ## slowhttptest, three modes with 1,000 connections, keeps nobody wa
 	cargo build --locked --release
 	python3 tests/proof/slow.py target/release/wxgate
 
-proof-fuzz: ## the same, each target for five minutes
-	fuzz/run.sh 300
+proof-fuzz: ## each target for five minutes, new inputs each time
+	$(ALONE) fuzz/run.sh 300s $(TARGETS)
 
 proof-snapshot: ## a planned restart under 10,000 signed-in users logs nobody out
 	USERS=10000 cargo test --locked --release --test it operation::snapshot -- --nocapture

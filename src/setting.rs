@@ -28,7 +28,7 @@ pub use quantity::Size;
 pub use read::{needed, offered};
 pub use schema::{Setting, Shape};
 pub use secret::{Secret, is_variable_name};
-pub use value::{Kind, Place, Value, closest, looks_secret, shown, without_user};
+pub use value::{Kind, Place, Value, closest, looks_secret, shown, star, without_user};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Stars over all in a file that might be a secret.
 
-use crate::setting::{is_variable_name, looks_secret, without_user};
+use crate::setting::{is_variable_name, looks_secret, star, without_user};
 
 /// `text` with the same lines and columns, and `*` for what might be a secret: the values of keys
 /// that are named like one, and whatever looks like one.
@@ -155,14 +155,9 @@ fn without_tokens(text: &str) -> String {
 }
 
 fn stars(text: &str) -> String {
+    let is_shown = |c: char| c.is_whitespace() || "\"'{}".contains(c);
     text.chars()
-        .map(|c| {
-            if c.is_whitespace() || "\"'{}".contains(c) {
-                c.to_string()
-            } else {
-                "*".repeat(c.len_utf8())
-            }
-        })
+        .map(|c| if is_shown(c) { c } else { star(c) })
         .collect()
 }
 
@@ -177,6 +172,7 @@ mod tests {
         for (line, masked) in [
             ("secret = \"hunter two\"", "secret = \"****** ***\""),
             ("secret='x' # why", "secret='*' # why"),
+            ("secret='xé你🦀'", "secret='*·＊🞶'"),
             (
                 "app = { secret = \"a\\\"b\", x = 1 }",
                 "app = { secret = \"**\"*\", x = 1 }",
@@ -188,6 +184,10 @@ mod tests {
             (
                 "proxy = \"http://me:pw@proxy:1\"",
                 "proxy = \"http://*****@proxy:1\"",
+            ),
+            (
+                "to = \"http://你:é@proxy:1\"",
+                "to = \"http://＊*·@proxy:1\"",
             ),
             (
                 "to = \"me:pw@proxy:1\" # a:b",

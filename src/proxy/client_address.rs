@@ -143,9 +143,13 @@ fn entries_from_the_right(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
         .flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','))
 }
 
-/// An address, which some proxies write with its port: `1.2.3.4:5`, `[::1]`, `[::1]:5`.
+/// An address, which some proxies write with its port: `1.2.3.4:5`, `[::1]`, `[::1]:5`. One with a zone
+/// (RFC 4007) means nothing but where it was written.
 fn read(entry: &[u8]) -> Option<IpAddr> {
     let text = str::from_utf8(entry.trim_ascii()).ok()?;
+    if text.contains('%') {
+        return None;
+    }
     let bracketed = || {
         let address = text.strip_prefix('[')?.strip_suffix(']')?;
         address.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
@@ -322,6 +326,7 @@ mod tests {
             ),
             ("fd00::1", &[b"1.2.3.4"], "1.2.3.4", "1.2.3.4, fd00::1"),
             ("10.0.0.1", &[b"fe80::1%eth0"], "10.0.0.1", "10.0.0.1"),
+            ("10.0.0.1", &[b"[fe80::1%1]:443"], "10.0.0.1", "10.0.0.1"),
             ("10.0.0.1", &[b"01.2.3.4"], "10.0.0.1", "10.0.0.1"),
             ("9.9.9.9", &[b"1.2.3.4"], "9.9.9.9", "9.9.9.9"),
             ("2001:db8::9", &[b"1.2.3.4"], "2001:db8::9", "2001:db8::9"),

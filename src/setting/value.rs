@@ -127,6 +127,16 @@ pub fn looks_secret(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"+=_-/".contains(&b))
 }
 
+/// What stands for `c` where it must not be seen, of as many bytes: a caret behind it keeps its place.
+pub fn star(c: char) -> char {
+    match c.len_utf8() {
+        1 => '*',
+        2 => '·',
+        3 => '＊',
+        _ => '🞶',
+    }
+}
+
 /// `text` with stars for the name and password that addresses in it carry; it keeps its length.
 pub fn without_user(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -136,8 +146,9 @@ pub fn without_user(text: &str) -> String {
         out.push_str(before);
         let end = after.find(['/', '"', '\'', ' ']).unwrap_or(after.len());
         let user = after.get(..end).and_then(|authority| authority.rfind('@'));
-        rest = after.get(user.unwrap_or_default()..).unwrap_or_default();
-        out.push_str(&"*".repeat(user.unwrap_or_default()));
+        let (user, host) = after.split_at(user.unwrap_or_default());
+        out.extend(user.chars().map(star));
+        rest = host;
     }
     out.push_str(&without_bare_user(rest));
     out
@@ -151,7 +162,8 @@ fn without_bare_user(text: &str) -> String {
         .map_or(0, |at| at + 1);
     let (before, user) = before.split_at(start);
     if user.contains(':') {
-        format!("{before}{}{host}", "*".repeat(user.len()))
+        let masked: String = user.chars().map(star).collect();
+        format!("{before}{masked}{host}")
     } else {
         text.to_owned()
     }
