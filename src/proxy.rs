@@ -333,8 +333,8 @@ impl Proxy {
     }
 }
 
-/// Removes from an answer's head each length that is not the only word on where its body ends: hyper
-/// writes the one that it read by (RFC 9112 §6.3).
+/// Removes from an answer's head each length that is not the only word on where its body ends: the one that
+/// it was read by is written (RFC 9112 §6.3).
 fn unframe(headers: &mut HeaderMap) {
     let coded = headers.contains_key(header::TRANSFER_ENCODING);
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();

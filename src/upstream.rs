@@ -7,12 +7,13 @@
 mod answer;
 mod balance;
 mod channel;
+mod desk;
 mod dial;
 mod frame;
 mod gate;
 mod group;
 mod health;
-mod io;
+mod http1;
 mod link;
 mod member;
 mod multiplex;
@@ -34,6 +35,7 @@ use crate::tls;
 pub use self::answer::Answer;
 pub use self::balance::{Balance, digest};
 pub use self::group::{Group, GroupId, Groups};
+pub use self::http1::Fault;
 pub use self::link::{Deadline, Failure};
 pub use self::member::Member;
 pub use self::pool::Pool;
@@ -153,9 +155,12 @@ pub enum Error {
     /// The server cancelled its answer.
     #[error("the answer was cut off")]
     Cut,
-    /// The connection broke, or what came is not HTTP.
+    /// An exchange by HTTP/1.1 broke.
     #[error(transparent)]
-    Broken(#[from] hyper::Error),
+    Http1(#[from] Fault),
+    /// An exchange by HTTP/2 did.
+    #[error(transparent)]
+    Http2(#[from] hyper::Error),
     /// It switched protocols though nobody asked, or not to what was asked for.
     #[error("the upstream switched to a protocol that nobody asked for")]
     Switched,

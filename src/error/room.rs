@@ -155,12 +155,13 @@ impl From<&upstream::Error> for Problem {
                 Code::UpstreamTimeout,
                 "the service stopped within its answer",
             ),
-            upstream::Error::Broken(_) | upstream::Error::Cut | upstream::Error::Switched => {
-                Self::new(
-                    Code::UpstreamFailed,
-                    "the service closed the connection, or what it said is not HTTP",
-                )
-            }
+            upstream::Error::Http1(_)
+            | upstream::Error::Http2(_)
+            | upstream::Error::Cut
+            | upstream::Error::Switched => Self::new(
+                Code::UpstreamFailed,
+                "the service closed the connection, or what it said is not HTTP",
+            ),
         }
     }
 }

@@ -48,7 +48,7 @@ impl Proxy {
         counts.inspect(|counts| counts.sent(trip.is_reused()));
         let keeps = search.may_repeat(&trip) && request::may_be_repeated(&request);
         let asked = Instant::now();
-        match send(&search, trip, route, *request, keeps).await {
+        match send(&search, trip, route, request, keeps).await {
             Ok(answer) => {
                 counts.inspect(|counts| counts.answered(asked.elapsed()));
                 Ok(answer)
@@ -75,9 +75,9 @@ impl Proxy {
         let again = match failure.unsent {
             // Nothing reached the upstream: it was the connection that had died.
             Some(unsent) => Some(unsent),
-            None if broken && !failure.heard => {
-                request::reread(&failure.written).filter(|_| self.budget.spend())
-            }
+            None if broken && !failure.heard => request::reread(&failure.written)
+                .map(Box::new)
+                .filter(|_| self.budget.spend()),
             None => None,
         };
         let Some(request) = again else {
@@ -105,7 +105,7 @@ fn send(
     search: &Search<'_, Outgoing>,
     trip: Trip<Outgoing>,
     route: &Route,
-    mut request: Request<Outgoing>,
+    mut request: Box<Request<Outgoing>>,
     keeps: bool,
 ) -> impl Future<Output = Sent<Outgoing>> {
     request.body_mut().postpones(trip.deadline());

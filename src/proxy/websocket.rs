@@ -100,7 +100,7 @@ impl Proxy {
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(self.respond(answer, route).map(Returned::Body));
         }
-        let granted = self.grant(answer, &handshake).await?;
+        let granted = self.grant(answer, &handshake)?;
         Ok(granted.map(|(tunnel, extended)| {
             let [a, b, c, d, ..] = context.random;
             Returned::Opening(Box::new(Opening {
@@ -144,7 +144,7 @@ impl Proxy {
     }
 
     /// The tunnel behind a 101 that is the answer to `handshake`, and the answer as the client gets it.
-    async fn grant(
+    fn grant(
         &self,
         answer: Response<upstream::Answer<Outgoing>>,
         handshake: &Handshake,
@@ -153,7 +153,7 @@ impl Proxy {
             .check(answer.headers())
             .map_err(|_| upstream::Error::Switched)?;
         let (mut head, body) = answer.into_parts();
-        let tunnel = body.switch().await?;
+        let tunnel = body.switch()?;
         self.rules.response(&mut head.headers);
         handshake.answer(&mut head.headers);
         head.version = Version::HTTP_11;

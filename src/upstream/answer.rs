@@ -4,11 +4,10 @@
 //! dropped before, it closes the connection.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use crate::upstream::Error;
 use crate::upstream::channel::Channel;
@@ -21,8 +20,8 @@ where
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    incoming: Incoming,
-    link: Option<Channel<B>>,
+    /// `None` once it has ended.
+    channel: Option<Channel<B>>,
     /// Given back after the connection was.
     lease: Lease<B>,
     /// Told at the next poll, so that what came before it is flushed to the client first.
@@ -34,77 +33,29 @@ where
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    /// The body that comes in on `link`.
-    pub(super) fn new(incoming: Incoming, link: Channel<B>, lease: Lease<B>) -> Self {
+    /// The body that comes in on `channel`.
+    pub(super) fn new(channel: Channel<B>, lease: Lease<B>) -> Self {
         Self {
-            incoming,
-            link: Some(link),
+            channel: Some(channel),
             lease,
             failed: None,
         }
     }
 
     /// The tunnel behind an answer of 101. It keeps this request's place at the server until its end.
-    pub async fn switch(mut self) -> Result<Tunnel, Error> {
-        let Some(Channel::Link(link)) = self.link.take() else {
+    pub fn switch(mut self) -> Result<Tunnel, Error> {
+        let Some(Channel::Link(link)) = self.channel.take() else {
             return Err(Error::Switched);
         };
         let silence = link.silence();
-        let (io, left, open) = link.take_apart().await?;
+        let (stream, left, open) = link.take_apart();
         let (timer, desk) = self.lease.near.for_tunnel();
         let held = Box::new((self, open));
-        Ok(Tunnel::new((io, left), timer, silence, desk, held))
-    }
-
-    fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        if self.link.as_ref().is_some_and(Channel::is_shared) {
-            return self.next_of_shared(cx);
-        }
-        if let Poll::Ready(frame) = self.arrived() {
-            return Poll::Ready(frame);
-        }
-        let Some(link) = &mut self.link else {
-            return Poll::Ready(None);
-        };
-        link.bring_on(cx);
-        let silent = link.poll_silence(cx);
-        if let Poll::Ready(frame) = self.arrived() {
-            return Poll::Ready(frame);
-        }
-        silent.map(|()| Some(Err(Error::Silent)))
-    }
-
-    /// What the connection has brought. Only the connection can bring more: no waker is needed.
-    fn arrived(&mut self) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        self.arrived_for(&mut Context::from_waker(Waker::noop()))
-    }
-
-    /// The same of a connection that runs by itself: it wakes who waits.
-    fn next_of_shared(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        match self.arrived_for(cx) {
-            // hyper takes a stream that the server cancelled for one that ended.
-            Poll::Ready(None) if !self.incoming.is_end_stream() => {
-                return Poll::Ready(Some(Err(Error::Cut)));
-            }
-            Poll::Ready(frame) => return Poll::Ready(frame),
-            Poll::Pending => {}
-        }
-        let Some(link) = &self.link else {
-            return Poll::Ready(None);
-        };
-        link.poll_silence(cx).map(|()| Some(Err(Error::Silent)))
-    }
-
-    fn arrived_for(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
-        Poll::Ready(frame.map(|frame| frame.map_err(Error::from)))
+        Ok(Tunnel::new((stream, left), timer, silence, desk, held))
     }
 
     fn let_go(&mut self) {
-        if let Some(link) = self.link.take().and_then(Channel::rest) {
+        if let Some(link) = self.channel.take().and_then(Channel::rest) {
             self.lease.keep(link);
         }
     }
@@ -126,14 +77,20 @@ where
         if let Some(error) = answer.failed.take() {
             return Poll::Ready(Some(Err(error)));
         }
-        let frame = ready!(answer.next(cx));
-        if let Some(link) = &answer.link {
-            link.break_silence();
-        }
+        let Some(channel) = &mut answer.channel else {
+            return Poll::Ready(None);
+        };
+        let frame = match channel.poll_frame(cx) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                ready!(channel.poll_silence(cx));
+                Some(Err(Error::Silent))
+            }
+        };
+        channel.break_silence();
         match frame {
-            Some(Ok(frame)) => Poll::Ready(Some(Ok(frame))),
             Some(Err(error)) => {
-                answer.link = None;
+                answer.channel = None;
                 answer.failed = Some(error);
                 cx.waker().wake_by_ref();
                 Poll::Pending
@@ -142,15 +99,19 @@ where
                 answer.let_go();
                 Poll::Ready(None)
             }
+            frame => Poll::Ready(frame),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.failed.is_none() && self.incoming.is_end_stream()
+        self.failed.is_none() && self.channel.as_ref().is_none_or(Channel::is_over)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        let nothing = || SizeHint::with_exact(0);
+        self.channel
+            .as_ref()
+            .map_or_else(nothing, Channel::size_hint)
     }
 }
 
@@ -161,7 +122,7 @@ where
 {
     fn drop(&mut self) {
         // hyper asks for no further frame once it knows that the last one has come.
-        if self.incoming.is_end_stream() {
+        if self.channel.as_ref().is_some_and(Channel::is_over) {
             self.let_go();
         }
     }

@@ -1,18 +1,17 @@
 //! What carries one exchange: a connection of its own, or a part of one that is shared.
 
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::Either;
 use http::{Request, Response};
-use http_body::Body;
-use hyper::body::Incoming;
+use http_body::{Body, Frame, SizeHint};
 
-use crate::upstream::Patience;
 use crate::upstream::link::{Deadline, Failure, Link};
 use crate::upstream::multiplex::Stream;
+use crate::upstream::{Error, Patience};
 
 /// The way to a server, for one exchange: a pointer, which goes through many hands.
 pub(super) enum Channel<B>
@@ -26,7 +25,7 @@ where
 }
 
 /// An exchange whose answer has begun, or what became of it.
-pub(super) type Exchange<B> = Result<(Channel<B>, Response<Incoming>), Box<Failure<B>>>;
+pub(super) type Exchange<B> = Result<(Channel<B>, Response<()>), Box<Failure<B>>>;
 
 impl<B> Channel<B>
 where
@@ -57,11 +56,11 @@ where
         })
     }
 
-    /// Sends `request` and waits for the head of the answer. `keeps` asks for the request's bytes to be
-    /// kept for a failure.
+    /// Sends `request` and waits for the head of the answer. `keeps` asks for the request's head in a
+    /// failure.
     pub(super) fn exchange(
         self,
-        request: Request<B>,
+        request: Box<Request<B>>,
         keeps: bool,
     ) -> impl Future<Output = Exchange<B>> {
         match self {
@@ -76,16 +75,34 @@ where
         }
     }
 
-    /// Lets the connection read and write, where it does not by itself.
-    pub(super) fn bring_on(&mut self, cx: &mut Context<'_>) {
-        if let Self::Link(link) = self {
-            link.bring_on(cx);
+    /// The next part of the answer's body. Asked for it, the connection reads and writes.
+    pub(super) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match self {
+            Self::Link(link) => {
+                let frame = ready!(link.wire.poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(Error::from)))
+            }
+            Self::Stream(stream) => stream.poll_frame(cx),
         }
     }
 
-    /// Whether the connection runs by itself, and wakes who waits for it.
-    pub(super) fn is_shared(&self) -> bool {
-        matches!(self, Self::Stream(_))
+    /// Whether the answer was read to its end.
+    pub(super) fn is_over(&self) -> bool {
+        match self {
+            Self::Link(link) => link.wire.is_over(),
+            Self::Stream(stream) => stream.is_over(),
+        }
+    }
+
+    /// How much of the answer's body is still to come, as far as that is known.
+    pub(super) fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Link(link) => link.wire.size_hint(),
+            Self::Stream(stream) => stream.size_hint(),
+        }
     }
 
     /// Waits for more of the answer: ready when the upstream was silent for `timeouts.stream`.

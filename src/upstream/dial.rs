@@ -50,8 +50,6 @@ where
             .map(|shared| near.share(shared))
             .map_err(io::Error::other);
     }
-    Link::new(stream, open, share.patience, wheel)
-        .await
-        .map(Channel::Link)
-        .map_err(io::Error::other)
+    let link = Link::new(stream, near.desk(), open, share.patience, wheel);
+    Ok(Channel::Link(link))
 }

@@ -1,28 +1,20 @@
-//! One connection to an upstream, and the one exchange that may be under way on it.
+//! One connection to an upstream by HTTP/1.1, and the one exchange that may be under way on it.
 
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
-use hyper::client::conn::http1::{self, Connection, SendRequest};
-use hyper_util::rt::TokioIo;
-use pin_project_lite::pin_project;
 
 use crate::deadline::{Timer, Wheel};
-use crate::upstream::io::{Io, Ledger};
+use crate::upstream::desk::Desk;
+use crate::upstream::http1::{Fault, Wire};
 use crate::upstream::stream::Stream;
 use crate::upstream::{Error, Patience};
-
-/// The most bytes that hyper keeps of one direction of a connection, and so the largest head of an
-/// answer.
-const BUFFER: usize = 64 << 10;
 
 /// The wait for an upstream: first for the head of its answer, then for each part of that.
 pub struct Deadline {
@@ -76,15 +68,8 @@ impl Drop for Open {
 }
 
 /// A connection to an upstream.
-pub(super) struct Link<B>
-where
-    B: Body + 'static,
-{
-    send: SendRequest<B>,
-    connection: Pin<Box<Connection<TokioIo<Io>, B>>>,
-    /// The connection has ended; what it brought may still be unread.
-    ended: bool,
-    ledger: Rc<Ledger>,
+pub(super) struct Link<B> {
+    pub(super) wire: Wire<B>,
     deadline: Rc<Deadline>,
     patience: Patience,
     reused: bool,
@@ -96,10 +81,10 @@ pub struct Failure<B> {
     /// Why.
     pub error: Error,
     /// The request, where not a byte of it was sent.
-    pub unsent: Option<Request<B>>,
+    pub unsent: Option<Box<Request<B>>>,
     /// Whether any byte of an answer had come.
     pub heard: bool,
-    /// The request as it was written, where that was asked for.
+    /// The head of the request as it was written, where that was asked for.
     pub written: Vec<u8>,
     /// Whether it was the server that failed, not the request's body.
     pub(super) is_servers: bool,
@@ -108,30 +93,7 @@ pub struct Failure<B> {
 impl<B> Failure<B> {
     /// Whether the connection broke.
     pub fn is_broken(&self) -> bool {
-        matches!(self.error, Error::Broken(_))
-    }
-
-    fn of(error: Error, ledger: &Ledger) -> Box<Self> {
-        Box::new(Self {
-            is_servers: !matches!(&error, Error::Broken(error) if error.is_user()),
-            error,
-            unsent: None,
-            heard: ledger.heard(),
-            written: ledger.request(),
-        })
-    }
-
-    /// What hyper says of a link that has failed. An answer comes too late then.
-    fn told(sent: Sent<B>, ledger: &Ledger) -> Box<Self> {
-        match sent {
-            Err(mut failed) => {
-                let unsent = failed.take_message();
-                let mut failure = Self::of(failed.into_error().into(), ledger);
-                failure.unsent = unsent;
-                failure
-            }
-            Ok(_) => Self::of(Error::Late, ledger),
-        }
+        matches!(self.error, Error::Http1(_) | Error::Http2(_))
     }
 }
 
@@ -140,28 +102,20 @@ where
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    pub(super) async fn new(
+    pub(super) fn new(
         stream: Stream,
+        desk: Desk,
         open: Open,
         patience: Patience,
         wheel: &Wheel,
-    ) -> Result<Box<Self>, Error> {
-        let ledger = Rc::new(Ledger::default());
-        let io = Io::new(stream, Rc::clone(&ledger));
-        let (send, connection) = http1::Builder::new()
-            .max_buf_size(BUFFER)
-            .handshake(TokioIo::new(io))
-            .await?;
-        Ok(Box::new(Self {
-            send,
-            connection: Box::pin(connection),
-            ended: false,
-            ledger,
+    ) -> Box<Self> {
+        Box::new(Self {
+            wire: Wire::new(stream, desk),
             deadline: Rc::new(Deadline::new(wheel, patience.response)),
             patience,
             reused: false,
             open,
-        }))
+        })
     }
 
     /// The next exchange waits as long as `patience` says.
@@ -179,27 +133,15 @@ where
         &self.deadline
     }
 
-    /// Sends `request` and waits for the head of the answer. `keeps` asks for the request's bytes to
-    /// be kept for a failure.
-    pub(super) fn exchange(
-        mut self: Box<Self>,
-        request: Request<B>,
-        keeps: bool,
-    ) -> Exchange<B, impl Future<Output = Sent<B>>> {
-        self.ledger.begin(keeps);
+    /// Sends `request` and waits for the head of the answer. `keeps` asks for the request's head in a
+    /// failure.
+    pub(super) fn exchange(self: Box<Self>, request: Box<Request<B>>, keeps: bool) -> Exchange<B> {
         self.deadline.patience.set(self.patience.response);
         self.deadline.renew();
         Exchange {
-            answer: self.send.try_send_request(request),
-            ledger: Rc::clone(&self.ledger),
             link: Some(self),
-        }
-    }
-
-    /// Lets the connection read and write.
-    pub(super) fn bring_on(&mut self, cx: &mut Context<'_>) {
-        if !self.ended {
-            self.ended = self.connection.as_mut().poll(cx).is_ready();
+            request: Some(request),
+            keeps,
         }
     }
 
@@ -210,93 +152,87 @@ where
 
     /// The bare connection, after a 101: its bytes, those that were read behind it, and its place in the
     /// count of its server.
-    pub(super) async fn take_apart(mut self: Box<Self>) -> Result<(Io, Bytes, Open), Error> {
-        // hyper lets go of it at once: all that it waits for has come.
-        std::future::poll_fn(|cx| {
-            self.bring_on(cx);
-            if self.ended {
-                return Poll::Ready(Ok(()));
-            }
-            self.deadline.poll_silence(cx).map(|()| Err(Error::Silent))
-        })
-        .await?;
-        let Self {
-            connection, open, ..
-        } = *self;
-        let parts = Pin::into_inner(connection).into_parts();
-        Ok((parts.io.into_inner(), parts.read_buf, open))
+    pub(super) fn take_apart(self) -> (Stream, Bytes, Open) {
+        let (stream, left) = self.wire.into_parts();
+        (stream, left, self.open)
     }
 
     /// The link, if it can carry another request: the last one was sent whole, and its answer read
     /// to the end.
     pub(super) fn rest(mut self: Box<Self>) -> Option<Box<Self>> {
-        // The waker of the task that ends here must not be left behind in an idle connection.
-        self.bring_on(&mut Context::from_waker(Waker::noop()));
         self.reused = true;
-        (!self.ended && self.send.is_ready()).then_some(self)
+        self.wire.rest().then_some(self)
+    }
+
+    fn poll_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        request: &mut Option<Box<Request<B>>>,
+    ) -> Poll<Result<Response<()>, Error>> {
+        if let Some(unsent) = request.take() {
+            // The server may have closed it while nobody looked.
+            if self.reused
+                && let Poll::Ready(fault) = self.wire.poll_broken(cx)
+            {
+                *request = Some(unsent);
+                return Poll::Ready(Err(fault.into()));
+            }
+            self.wire.begin(*unsent);
+        }
+        if let Poll::Ready(answer) = self.wire.poll_answer(cx) {
+            return Poll::Ready(answer.map_err(Error::from));
+        }
+        ready!(self.deadline.timer.poll(cx));
+        Poll::Ready(Err(Error::Late))
     }
 }
 
-/// What hyper says of a request.
-type Sent<B> = Result<Response<Incoming>, TrySendError<Request<B>>>;
-
-pin_project! {
-    /// A request under way on a link, until the head of its answer is there.
-    ///
-    /// A struct, for an `async fn` would keep both the link and the request twice.
-    pub(super) struct Exchange<B, A>
-    where
-        B: Body,
-        B: 'static,
-    {
-        // `None` once it ended before it took the request.
-        link: Option<Box<Link<B>>>,
-        ledger: Rc<Ledger>,
-        #[pin]
-        answer: A,
-    }
+/// A request under way on a link, until the head of its answer is there.
+///
+/// A struct, for an `async fn` would keep both the link and the request twice.
+pub(super) struct Exchange<B> {
+    // `None` once it is over.
+    link: Option<Box<Link<B>>>,
+    // `None` once it is being sent.
+    request: Option<Box<Request<B>>>,
+    keeps: bool,
 }
 
-impl<B, A> Future for Exchange<B, A>
+impl<B> Future for Exchange<B>
 where
     B: Body<Data = Bytes> + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    A: Future<Output = Sent<B>>,
 {
-    type Output = Result<(Box<Link<B>>, Response<Incoming>), Box<Failure<B>>>;
+    type Output = Result<(Box<Link<B>>, Response<()>), Box<Failure<B>>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let sent = match this.link {
-            Some(link) => {
-                link.bring_on(cx);
-                // Only the connection, polled above, can bring the answer on: no waker is needed.
-                let mut idle = Context::from_waker(Waker::noop());
-                match this.answer.as_mut().poll(&mut idle) {
-                    Poll::Pending if !link.ended => {
-                        ready!(link.deadline.timer.poll(cx));
-                        link.deadline.timer.clear();
-                        return Poll::Ready(Err(Failure::of(Error::Late, this.ledger)));
-                    }
-                    sent => {
-                        link.deadline.timer.clear();
-                        link.deadline.patience.set(link.patience.stream);
-                        sent
-                    }
-                }
-            }
-            None => Poll::Pending,
+        let Self {
+            link: place,
+            request,
+            keeps,
+        } = self.get_mut();
+        let Some(mut link) = place.take() else {
+            return Poll::Pending;
         };
-        if sent.is_pending() {
-            // It ended before it took the request; who lets go of it gets the request back.
-            *this.link = None;
-            let sent = ready!(this.answer.poll(cx));
-            return Poll::Ready(Err(Failure::told(sent, this.ledger)));
-        }
-        let sent = ready!(sent);
-        Poll::Ready(match (sent, this.link.take()) {
-            (Ok(answer), Some(link)) => Ok((link, answer)),
-            (sent, _) => Err(Failure::told(sent, this.ledger)),
+        let Poll::Ready(answer) = link.poll_answer(cx, request) else {
+            *place = Some(link);
+            return Poll::Pending;
+        };
+        link.deadline.timer.clear();
+        link.deadline.patience.set(link.patience.stream);
+        Poll::Ready(match answer {
+            Ok(answer) => Ok((link, answer)),
+            Err(error) => Err(Box::new(Failure {
+                is_servers: !matches!(error, Error::Http1(Fault::Body(_))),
+                error,
+                unsent: request.take(),
+                heard: link.wire.has_heard(),
+                written: if *keeps {
+                    link.wire.take_written()
+                } else {
+                    Vec::new()
+                },
+            })),
         })
     }
 }

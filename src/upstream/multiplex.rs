@@ -3,21 +3,21 @@
 //! Unlike a [`Link`](crate::upstream::link::Link) they run in tasks of their own, on the same worker.
 
 use std::cell::Cell;
-use std::io::Write as _;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::{Authority, Scheme};
-use http::{HeaderMap, Request, Response, Uri, Version, header};
-use http_body::Body;
+use http::{Request, Response, Uri, Version, header};
+use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::deadline::Wheel;
+use crate::upstream::http1;
 use crate::upstream::link::{Deadline, Failure, Open};
 use crate::upstream::stream;
 use crate::upstream::{Error, Patience};
@@ -65,6 +65,8 @@ pub(super) struct Stream<B> {
     patience: Patience,
     /// The connection has carried others before.
     reused: bool,
+    /// The body of the answer, once its head is there.
+    incoming: Option<Incoming>,
 }
 
 impl<B> Shared<B>
@@ -131,6 +133,7 @@ impl<B> Shared<B> {
             deadline: Rc::new(Deadline::new(&self.wheel, self.patience.response)),
             patience: self.patience,
             reused,
+            incoming: None,
         }
     }
 }
@@ -163,16 +166,18 @@ where
     /// Sends `request` and waits for the head of the answer. `keeps` asks for it as HTTP/1.1 would write
     /// it, for a failure.
     pub(super) async fn exchange(
-        self: Box<Self>,
-        request: Request<B>,
+        mut self: Box<Self>,
+        request: Box<Request<B>>,
         keeps: bool,
-    ) -> Result<(Box<Self>, Response<Incoming>), Box<Failure<B>>> {
+    ) -> Result<(Box<Self>, Response<()>), Box<Failure<B>>> {
         let written = if keeps {
-            as_written(&request)
+            let mut head = Vec::new();
+            http1::write_head(&request, &mut head);
+            head
         } else {
             Vec::new()
         };
-        let request = self.translate(request);
+        let request = self.translate(*request);
         self.deadline.patience.set(self.patience.response);
         self.deadline.renew();
         let mut send = self.shared.send.clone();
@@ -185,10 +190,14 @@ where
         self.deadline.timer.clear();
         self.deadline.patience.set(self.patience.stream);
         let (error, unsent) = match result {
-            Some(Ok(answer)) => return Ok((self, answer)),
+            Some(Ok(answer)) => {
+                let (head, incoming) = answer.into_parts();
+                self.incoming = Some(incoming);
+                return Ok((self, Response::from_parts(head, ())));
+            }
             Some(Err(mut failed)) => {
-                let unsent = failed.take_message();
-                (Error::Broken(failed.into_error()), unsent)
+                let unsent = failed.take_message().map(Box::new);
+                (Error::from(failed.into_error()), unsent)
             }
             None => (Error::Late, None),
         };
@@ -201,6 +210,33 @@ where
             // A stream may end for reasons of its own, such as its body's.
             is_servers: late || self.shared.is_closed(),
         }))
+    }
+
+    /// The next part of the answer's body.
+    pub(super) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(incoming) = &mut self.incoming else {
+            return Poll::Ready(None);
+        };
+        Poll::Ready(match ready!(Pin::new(&mut *incoming).poll_frame(cx)) {
+            // hyper takes a stream that the server cancelled for one that ended.
+            None if !incoming.is_end_stream() => Some(Err(Error::Cut)),
+            frame => frame.map(|frame| frame.map_err(Error::from)),
+        })
+    }
+
+    /// Whether the answer was read to its end.
+    pub(super) fn is_over(&self) -> bool {
+        self.incoming.as_ref().is_some_and(Body::is_end_stream)
+    }
+
+    /// How much of the answer's body is still to come, as far as that is known.
+    pub(super) fn size_hint(&self) -> SizeHint {
+        self.incoming
+            .as_ref()
+            .map_or_else(SizeHint::default, Body::size_hint)
     }
 
     /// The request as HTTP/2 has it (RFC 9113 §8.2.2, §8.3.1).
@@ -222,26 +258,5 @@ where
         // A host and a path that were checked make a URI.
         *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
         request
-    }
-}
-
-/// The head of `request`, as HTTP/1.1 writes it.
-fn as_written<B>(request: &Request<B>) -> Vec<u8> {
-    let mut head = Vec::with_capacity(1024);
-    // Writing to a Vec cannot fail.
-    let target = request.uri().path_and_query();
-    let target = target.map_or("/", |target| target.as_str());
-    let _ = write!(head, "{} {target} HTTP/1.1\r\n", request.method());
-    put(request.headers(), &mut head);
-    head.extend_from_slice(b"\r\n");
-    head
-}
-
-fn put(headers: &HeaderMap, head: &mut Vec<u8>) {
-    for (name, value) in headers {
-        head.extend_from_slice(name.as_str().as_bytes());
-        head.extend_from_slice(b": ");
-        head.extend_from_slice(value.as_bytes());
-        head.extend_from_slice(b"\r\n");
     }
 }

@@ -15,11 +15,11 @@ use tokio::sync::Notify;
 use crate::deadline::{TICK, Timer, Wheel};
 use crate::upstream::balance::mix;
 use crate::upstream::channel::Channel;
+use crate::upstream::desk::Desk;
 use crate::upstream::gate::Gate;
 use crate::upstream::link::{Link, Open};
 use crate::upstream::multiplex::Shared;
 use crate::upstream::server::{Server, Tally};
-use crate::upstream::tunnel::Desk;
 
 /// An idle connection is dropped before an upstream is likely to do it.
 const IDLE: Duration = Duration::from_secs(15);
@@ -34,7 +34,7 @@ where
     /// What is under way in each group, by its name.
     gates: RefCell<HashMap<Box<str>, Weak<Gate>>>,
     lots: Cell<u64>,
-    /// Room for what comes in tunnels.
+    /// Room for what comes from servers.
     desk: Desk,
 }
 
@@ -118,7 +118,7 @@ where
                 shared: RefCell::default(),
                 dialing: Cell::new(false),
                 dialed: Notify::new(),
-                desk: Rc::clone(&self.desk),
+                desk: self.desk.clone(),
             })
         });
         near.most_idle.set(most_idle);
@@ -228,9 +228,14 @@ where
             || (http2 && has_part())
     }
 
+    /// Where what comes from the server is read.
+    pub(super) fn desk(&self) -> Desk {
+        self.desk.clone()
+    }
+
     /// What a tunnel to the server needs of this worker: a timer, and room to read into.
     pub(super) fn for_tunnel(&self) -> (Timer, Desk) {
-        (self.wheel.timer(), Rc::clone(&self.desk))
+        (self.wheel.timer(), self.desk.clone())
     }
 
     /// Counts a connection to be.

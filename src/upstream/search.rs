@@ -179,7 +179,7 @@ where
     pub fn send(
         &self,
         trip: Trip<B>,
-        request: Request<B>,
+        request: Box<Request<B>>,
         wait: Option<Duration>,
         keeps: bool,
     ) -> impl Future<Output = Sent<B>> {
@@ -195,7 +195,7 @@ where
         link.exchange(request, keeps).map(move |done| match done {
             Ok((link, answer)) => {
                 lease.near.server.answered(lease.desperate);
-                Ok(answer.map(|incoming| Answer::new(incoming, link, lease)))
+                Ok(answer.map(|()| Answer::new(link, lease)))
             }
             Err(failure) => {
                 let stale = reused && !failure.heard && failure.is_broken();

@@ -6,9 +6,8 @@
 mod lane;
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::pin::{Pin, pin};
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,14 +16,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use self::lane::Lane;
 use crate::deadline::Timer;
+use crate::upstream::desk::Desk;
 use crate::upstream::frame::Sender;
-use crate::upstream::io::Io;
+use crate::upstream::stream::Stream;
 
 /// How long both ends may take to leave once the connection is to end.
 const FAREWELL: Duration = Duration::from_secs(5);
-
-/// Room to read into, shared by the tunnels of a worker.
-pub(super) type Desk = Rc<RefCell<Vec<u8>>>;
 
 /// Why a tunnel is closed by us: a code of RFC 6455 §7.4.1, and a few words for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,17 +68,17 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// A tunnel to the server at the other end of `io`, of which `left` was read already. It ends when
+    /// A tunnel to the server at the other end of `stream`, of which `left` was read already. It ends when
     /// nothing came from either side for `silence`; `held` is dropped then.
     pub(super) fn new(
-        (io, left): (Io, Bytes),
+        (stream, left): (Stream, Bytes),
         timer: Timer,
         silence: Duration,
         desk: Desk,
         held: Box<dyn Any>,
     ) -> Self {
         Self {
-            server: Server { left, io },
+            server: Server { left, stream },
             timer,
             silence,
             desk,
@@ -198,7 +195,7 @@ where
 struct Server {
     /// What came behind its 101.
     left: Bytes,
-    io: Io,
+    stream: Stream,
 }
 
 impl AsyncRead for Server {
@@ -209,7 +206,7 @@ impl AsyncRead for Server {
     ) -> Poll<std::io::Result<()>> {
         let server = self.get_mut();
         if server.left.is_empty() {
-            return Pin::new(&mut server.io).poll_read(cx, buffer);
+            return Pin::new(&mut server.stream).poll_read(cx, buffer);
         }
         let length = server.left.len().min(buffer.remaining());
         buffer.put_slice(server.left.get(..length).unwrap_or_default());
@@ -227,15 +224,15 @@ impl AsyncWrite for Server {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write(cx, bytes)
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }
 

@@ -7,13 +7,14 @@ mod tools;
 
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustls::HandshakeKind;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use crate::harness::{Authority, Bed, Secure, Upstream, client_config};
+use crate::harness::{Authority, Bed, Secure, Upstream, client_config, until};
 
 /// A route for everybody.
 const PUBLIC: &str = "[[route]]\npath = \"/\"\nrequire = \"none\"\nto = \"{upstream}\"\n";
@@ -88,7 +89,9 @@ fn bodies_of_any_size_pass_both_ways() {
 
 #[test]
 fn a_reader_that_is_slow_gets_all_and_one_that_stops_is_cut() {
-    let upstream = Upstream::answering(|seen, stream| {
+    let cut = Arc::new(AtomicBool::new(false));
+    let cuts = Arc::clone(&cut);
+    let upstream = Upstream::answering(move |seen, stream| {
         let length = 24 << 20;
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
         let mut sent = stream.write_all(head.as_bytes()).is_ok();
@@ -97,6 +100,7 @@ fn a_reader_that_is_slow_gets_all_and_one_that_stops_is_cut() {
             sent = sent && stream.write_all(&piece).is_ok();
         }
         assert!(sent || seen.target() == "/stopped");
+        cuts.fetch_or(!sent, Ordering::Relaxed);
         sent
     });
     let authority = Authority::new("tls-slow");
@@ -120,6 +124,8 @@ fn a_reader_that_is_slow_gets_all_and_one_that_stops_is_cut() {
     while read < 24 << 20 {
         read += slow.stream.read(&mut room).unwrap();
     }
+    // A kernel may have taken a little more meanwhile, at its own time.
+    until("it is cut", || cut.load(Ordering::Relaxed));
     let mut taken = 0;
     let broken = loop {
         match stopped.stream.read(&mut room) {

@@ -9,11 +9,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::upstream::desk::{Desk, READ};
 use crate::upstream::frame::{self, Fault, Frames, HEAD, Sender};
-use crate::upstream::tunnel::Desk;
-
-/// How much is read at once, and kept of what is not taken.
-const READ: usize = 16 << 10;
 
 /// One direction.
 #[expect(
@@ -193,8 +190,7 @@ impl Lane {
         to: &mut (impl AsyncWrite + Unpin),
         desk: &Desk,
     ) -> Poll<()> {
-        let mut desk = desk.borrow_mut();
-        desk.resize(HEAD + READ, 0);
+        let mut desk = desk.room(HEAD + READ);
         let (begun, room) = desk.split_at_mut(self.held.len().min(HEAD));
         begun.copy_from_slice(self.held.get(..begun.len()).unwrap_or_default());
         let begun = begun.len();
