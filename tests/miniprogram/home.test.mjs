@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { act, show, start, text } from './support/app.mjs';
+import { act, start, text } from './support/app.mjs';
 import { bed, until } from '../../client/test/support/bed.mjs';
 import { phoneOf } from './support/phone.mjs';
 
@@ -19,6 +19,7 @@ test('the first page shows who is signed in; launch and page together log in onc
   assert.match(text(page), /正在登录/);
   await until(() => /已登录/.test(text(page)));
   assert.match(text(page), /wx0123456789abcdef.*手机号未绑定.*最长有效30 天/);
+  assert.equal(phone.calls.filter(({ url }) => url?.endsWith('/wxgate/session')).length, 2);
   assert.equal(phone.count('login'), 1);
 });
 
@@ -46,13 +47,14 @@ test('who signs out stays signed out until they sign in again', async (context) 
   await until(() => /已登录/.test(text(page)));
   act(page, 'sign-out');
   await until(() => /已退出登录/.test(text(page)));
-  show(page);
-  await new Promise(setImmediate);
+  // The page comes into sight again.
+  phone.calls.length = 0;
+  await page.instance.onShow();
   assert.match(text(page), /已退出登录/);
-  assert.equal(phone.count('login'), 1);
+  assert.deepEqual(phone.calls, []);
   act(page, 'retry');
   await until(() => /已登录/.test(text(page)));
-  assert.equal(phone.count('login'), 2);
+  assert.equal(phone.count('login'), 1);
 });
 
 test('the privacy agreement is shown when WeChat asks, and WeChat gets the answer', async (context) => {

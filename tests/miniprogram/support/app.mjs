@@ -39,16 +39,12 @@ export function start(context, phone, config) {
       const page = simulate.render(id, query);
       page.attach(document.createElement('body'));
       opened.push(page);
-      show(page);
+      // What WeChat does when a page comes into sight.
+      page.triggerPageLifeTime('show');
+      page.instance.onShow?.();
       return page;
     },
   };
-}
-
-/** What WeChat does when a page comes into sight. */
-export function show(page) {
-  page.triggerPageLifeTime('show');
-  page.instance.onShow?.();
 }
 
 /** All text of a page. */

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -26,10 +26,11 @@ npm('examples/miniprogram', 'install', '--offline', '--no-audit', '--no-fund', '
 const { dependencies } = JSON.parse(readFileSync(join(app, 'package.json')));
 for (const name of Object.keys(dependencies)) {
   const installed = join(app, 'node_modules', name);
+  assert.ok(!lstatSync(installed).isSymbolicLink(), `${name} is a link, which is nothing to WeChat's tools`);
   const { miniprogram } = JSON.parse(readFileSync(join(installed, 'package.json')));
   assert.ok(miniprogram, `${name} is not made for mini-programs`);
   mkdirSync(join(app, 'miniprogram_npm'), { recursive: true });
   cpSync(join(installed, miniprogram), join(app, 'miniprogram_npm', name), { recursive: true });
 }
-// A link would be nothing to WeChat's tools, and would still be there for Node.
+// The pages must do with what was built.
 rmSync(join(app, 'node_modules'), { recursive: true });
