@@ -51,7 +51,8 @@ test('all pages work with the demo', async (context) => {
 
   act(service, 'connect');
   await until(() => service.data.messages.length === 1);
-  assert.equal(JSON.parse(service.data.messages[0]).headers['x-wx-phone'], digits);
+  const [{ value: openid }] = service.data.told.filter(({ name }) => name === 'X-WX-OPENID');
+  assert.match(text(service), new RegExp(`you are ${openid}`));
   act(service, 'form', 'submit', { value: { text: '你好' } });
   await until(() => service.data.messages.length === 2);
   assert.match(text(service), /你好/);

@@ -111,13 +111,14 @@ impl Service {
         };
         let (body, length) = read(body).await;
         let echo = echo(&seen, &body, length);
+        let greeting = greeting(&seen);
         // What stays up must not remember all that anybody ever sent.
         let mut all = self.seen();
         all.truncate(99);
         all.push(seen);
         drop(all);
         if let Some(switch) = socket::switch(&head.headers) {
-            tokio::spawn(socket::talk(upgrade, echo));
+            tokio::spawn(socket::talk(upgrade, greeting));
             return Ok(switch);
         }
         let mut response = Response::new(Full::from(echo));
@@ -140,6 +141,14 @@ async fn read(mut body: Incoming) -> (Vec<u8>, usize) {
         kept.extend(bytes.iter().take(BODY_KEPT - kept.len()));
     }
     (kept, length)
+}
+
+/// What a WebSocket says first.
+fn greeting(seen: &Seen) -> String {
+    match seen.values("x-wx-openid").first() {
+        Some(openid) => format!("you are {openid}"),
+        None => "you are nobody".to_owned(),
+    }
 }
 
 fn echo(seen: &Seen, body: &[u8], length: usize) -> String {
