@@ -18,6 +18,7 @@ TOOLS := $(CURDIR)/.tools
 # npm writes it last.
 EXAMPLES := examples/upstreams
 CLIENT_MODULES := client/node_modules/.package-lock.json
+PAGES_MODULES := tests/miniprogram/node_modules/.package-lock.json
 DENY_BIN := $(TOOLS)/cargo-deny-$(DENY)/bin/cargo-deny
 PROFILE := dist
 
@@ -47,7 +48,7 @@ packages:
 	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
 	$$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends $$missing
 
-tools: packages $(TOOLS)/promtool $(TOOLS)/python/done $(TOOLS)/node/done $(TOOLS)/examples/done $(CLIENT_MODULES) $(DENY_BIN) ## what the tests need, put into .tools
+tools: packages $(TOOLS)/promtool $(TOOLS)/python/done $(TOOLS)/node/done $(TOOLS)/examples/done $(CLIENT_MODULES) $(PAGES_MODULES) $(DENY_BIN) ## what the tests need, put into .tools
 
 # Unoptimised: built once and used for seconds.
 $(DENY_BIN):
@@ -84,8 +85,8 @@ $(TOOLS)/examples/done: $(EXAMPLES)/python/requirements.txt $(EXAMPLES)/node/pac
 	cd $(EXAMPLES)/go && GOCACHE=$(TOOLS)/examples/go go build -o /dev/null .
 	touch $@
 
-$(CLIENT_MODULES): client/package-lock.json
-	npm ci --prefix client --ignore-scripts --no-audit --no-fund --loglevel=error
+$(CLIENT_MODULES) $(PAGES_MODULES): %/node_modules/.package-lock.json: %/package-lock.json
+	npm ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel=error
 
 fmt: ## formatting
 	cargo fmt --check
@@ -154,4 +155,5 @@ image-root: ## the image's content, in target/image-root
 	deploy/image-root.sh target/$(HOST)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/wxgate target/image-root
 
 clean: ## what was built and installed here
-	rm -rf target .tools client/node_modules client/dist client/miniprogram_dist client/LICENSE-*
+	rm -rf target .tools client/node_modules client/dist client/miniprogram_dist client/LICENSE-* \
+	  tests/miniprogram/node_modules tests/miniprogram/build

@@ -12,6 +12,7 @@ use crate::mock::DEFAULT_OPENID;
 mod app;
 mod screen;
 mod service;
+mod socket;
 mod stage;
 mod story;
 

@@ -1,18 +1,31 @@
-//! The npm package keeps its promises against this gateway: its own tests run with it, and with the mock WeChat.
+//! The mini-program's side keeps its promises against this gateway: the npm package, and the examples that use it.
+//! Their own tests run with it, and with the mock WeChat.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 #[test]
 fn the_npm_package_keeps_its_promises_against_this_gateway() {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("client");
-    assert!(
-        package.join("node_modules").exists(),
-        "client/node_modules is missing: run `make tools` first"
-    );
+    passes("client");
+}
+
+#[test]
+fn the_pages_and_buttons_of_the_examples_work_with_this_gateway() {
+    passes("tests/miniprogram");
+}
+
+/// `npm test` there, and nothing of it left out.
+fn passes(folder: &str) {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for needed in ["client", folder] {
+        assert!(
+            project.join(needed).join("node_modules").exists(),
+            "{needed}/node_modules is missing: run `make tools` first"
+        );
+    }
     let run = Command::new("npm")
         .arg("test")
-        .current_dir(package)
+        .current_dir(project.join(folder))
         .env("WXGATE", env!("CARGO_BIN_EXE_wxgate"))
         .stdin(Stdio::null())
         .output()
@@ -28,5 +41,5 @@ fn the_npm_package_keeps_its_promises_against_this_gateway() {
     for count in ["fail 0", "cancelled 0", "skipped 0", "todo 0"] {
         assert!(counts.contains(&count), "{count}: {said}");
     }
-    assert!(!counts.contains(&"tests 0"), "the package has no tests");
+    assert!(!counts.contains(&"tests 0"), "{folder} has no tests");
 }

@@ -27,6 +27,10 @@ const PAGES: &[&str] = &[
     "docs/troubleshooting.zh-CN.md",
     "docs/upstreams.md",
     "docs/upstreams.zh-CN.md",
+    "examples/miniprogram/README.md",
+    "examples/miniprogram/README.zh-CN.md",
+    "examples/uni-app/README.md",
+    "examples/uni-app/README.zh-CN.md",
 ];
 
 #[test]
@@ -133,6 +137,8 @@ fn the_pages_of_the_two_languages_show_the_same_code() {
         "docs/tls",
         "docs/troubleshooting",
         "docs/upstreams",
+        "examples/miniprogram/README",
+        "examples/uni-app/README",
     ] {
         let [english, chinese] =
             [".md", ".zh-CN.md"].map(|end| fences(&read(&format!("{page}{end}"))));

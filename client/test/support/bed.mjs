@@ -31,7 +31,8 @@ export async function bed(after, top = '') {
   const folder = mkdtempSync(join(tmpdir(), 'wxgate-client-'));
   after.after(() => rmSync(folder, { recursive: true }));
   const upstream = await service(after);
-  const mock = await wxgate(after, ['mock', '--listen', '127.0.0.1:0'], /played by wxgate, at (http:\S+)/);
+  const said = [];
+  const mock = await wxgate(after, ['mock', '--listen', '127.0.0.1:0'], /played by wxgate, at (http:\S+)/, said);
   const config = join(folder, 'gateway.toml');
   writeFileSync(
     config,
@@ -49,7 +50,7 @@ appid = "${APPID}"
 secret = { env = "WX_SECRET" }
 ${ROUTES.replaceAll('{upstream}', upstream.url)}`,
   );
-  const address = await wxgate(after, ['run', '-c', config], /"ready","listen":"([^"]+)"/);
+  const address = await wxgate(after, ['run', '-c', config], /"ready","listen":"([^"]+)"/, said);
   const url = `http://${address}`;
 
   /** An order to the mock's control API. */
@@ -67,7 +68,7 @@ ${ROUTES.replaceAll('{upstream}', upstream.url)}`,
     const gone = await send(`${url}/wxgate/logout`, 'POST', { everywhere: true }, { Authorization: `Bearer ${json.token}` });
     assert.equal(gone.status, 204);
   };
-  return { url, folder, upstream, order, calls, signOutElsewhere };
+  return { url, mock, folder, upstream, said, order, calls, signOutElsewhere };
 }
 
 /** A service that records what it was asked, and answers what `answer` says. */
@@ -111,8 +112,8 @@ export async function service(after) {
   return self;
 }
 
-/** A command of wxgate until the test is over; what `sign` captures of what it says. */
-async function wxgate(after, args, sign) {
+/** A command of wxgate until the test is over; what `sign` captures of what it says, all of which goes to `heard`. */
+export async function wxgate(after, args, sign, heard = []) {
   const child = spawn(WXGATE, args, {
     env: { ...process.env, WX_SECRET: '0f1e2d3c4b5a69788796a5b4c3d2e1f0' },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -127,6 +128,7 @@ async function wxgate(after, args, sign) {
     const late = setTimeout(() => reject(new Error(`${sign} was not said:\n${said}`)), PATIENCE);
     const hear = (chunk) => {
       said += chunk;
+      heard.push(String(chunk));
       const match = sign.exec(said);
       if (match) {
         clearTimeout(late);

@@ -254,7 +254,7 @@ It stays up until Ctrl-C. In another terminal, with a user who is signed in:
     curl -i -X POST {url}/wxgate/logout -H "$AUTH"
 
 Any code logs in here, once, so a mini-program in WeChat's IDE can use this
-address, too:
+address, too (examples/miniprogram does):
 
     curl {url}/wxgate/login -H "$JSON" \
       -d '{{"code":"login-1"}}'

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
@@ -16,8 +16,10 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
-/// The longest body that is read, in bytes.
-const BODY_LIMIT: usize = 64 * 1024;
+use crate::cli::demo::socket;
+
+/// How much of a body is kept, in bytes.
+const BODY_KEPT: usize = 64 * 1024;
 
 /// A request as the service received it.
 #[derive(Debug, Clone)]
@@ -86,6 +88,7 @@ impl Service {
                 // A client that breaks off is its own affair.
                 let _ = http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), echo)
+                    .with_upgrades()
                     .await;
             });
         }
@@ -93,8 +96,9 @@ impl Service {
 
     async fn answer(
         &self,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
+        let upgrade = hyper::upgrade::on(&mut request);
         let (head, body) = request.into_parts();
         let headers = head.headers.iter().map(|(name, value)| {
             let value = String::from_utf8_lossy(value.as_bytes());
@@ -105,14 +109,18 @@ impl Service {
             path: head.uri.to_string(),
             headers: headers.collect(),
         };
-        let body = Limited::new(body, BODY_LIMIT).collect().await;
-        let body = body.map(http_body_util::Collected::to_bytes);
-        let echo = echo(&seen, &body.unwrap_or_default());
+        let (body, length) = read(body).await;
+        let echo = echo(&seen, &body, length);
+        let greeting = greeting(&seen);
         // What stays up must not remember all that anybody ever sent.
         let mut all = self.seen();
         all.truncate(99);
         all.push(seen);
         drop(all);
+        if let Some(switch) = socket::switch(&head.headers) {
+            tokio::spawn(socket::talk(upgrade, greeting));
+            return Ok(switch);
+        }
         let mut response = Response::new(Full::from(echo));
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, json);
@@ -124,7 +132,26 @@ impl Service {
     }
 }
 
-fn echo(seen: &Seen, body: &[u8]) -> String {
+/// The first of a body's bytes, and how many there are.
+async fn read(mut body: Incoming) -> (Vec<u8>, usize) {
+    let (mut kept, mut length) = (Vec::new(), 0);
+    while let Some(Ok(frame)) = body.frame().await {
+        let bytes = frame.into_data().unwrap_or_default();
+        length += bytes.len();
+        kept.extend(bytes.iter().take(BODY_KEPT - kept.len()));
+    }
+    (kept, length)
+}
+
+/// What a WebSocket says first.
+fn greeting(seen: &Seen) -> String {
+    match seen.values("x-wx-openid").first() {
+        Some(openid) => format!("you are {openid}"),
+        None => "you are nobody".to_owned(),
+    }
+}
+
+fn echo(seen: &Seen, body: &[u8], length: usize) -> String {
     let mut headers = Map::new();
     for (name, _) in &seen.headers {
         headers.insert(name.clone(), json!(seen.values(name).join(", ")));
@@ -133,7 +160,8 @@ fn echo(seen: &Seen, body: &[u8]) -> String {
         "service": "saw this",
         "request": format!("{} {}", seen.method, seen.path),
         "headers": headers,
-        "body": String::from_utf8_lossy(body),
+        "body": str::from_utf8(body).unwrap_or("(no text)"),
+        "bytes": length,
     });
     let text = serde_json::to_string_pretty::<Value>(&echo);
     text.unwrap_or_default() + "\n"

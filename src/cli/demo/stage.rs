@@ -1,5 +1,6 @@
 //! Who plays: a WeChat, a service, and the gateway between them.
 
+use std::io;
 use std::net::SocketAddr;
 
 use tokio::runtime::Runtime;
@@ -18,6 +19,9 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// The gateway's port, if it is free.
 const PORT: u16 = 8080;
 
+/// The mock's, likewise: that of `wxgate mock`.
+const MOCK_PORT: u16 = 9181;
+
 /// All that runs. Dropped, it ends.
 pub(super) struct Stage {
     pub(super) mock: Mock,
@@ -30,21 +34,17 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Starts all; with `friendly`, the gateway on a port that is easy to type, if that is free.
+    /// Starts all; with `friendly`, gateway and mock on ports that others can know beforehand, if those
+    /// are free.
     pub(super) fn set(runtime: &Runtime, friendly: bool) -> Result<Self, String> {
-        let options = Options {
-            any_code: true,
-            ..Options::default()
-        };
         let started = runtime.block_on(async {
-            let mock = Mock::start(options).await?;
-            Ok::<_, std::io::Error>((mock, Service::start().await?))
+            Ok::<_, io::Error>((start_mock(friendly).await?, Service::start().await?))
         });
         let (mock, service) = started.map_err(|error| error.to_string())?;
-        let ports: &[u16] = if friendly { &[PORT, 0] } else { &[0] };
         let mut why = String::new();
+        let ports: &[u16] = if friendly { &[PORT, 0] } else { &[0] };
         for port in ports {
-            let listen = SocketAddr::from(([127, 0, 0, 1], *port));
+            let listen = loopback(*port);
             match start(&gateway_toml(listen, &mock.url(), &service.url())) {
                 Ok((gateway, address)) => {
                     return Ok(Self {
@@ -60,6 +60,22 @@ impl Stage {
         }
         Err(why)
     }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+async fn start_mock(friendly: bool) -> Result<Mock, io::Error> {
+    let options = |port| Options {
+        listen: loopback(port),
+        any_code: true,
+        ..Options::default()
+    };
+    if friendly && let Ok(mock) = Mock::start(options(MOCK_PORT)).await {
+        return Ok(mock);
+    }
+    Mock::start(options(0)).await
 }
 
 fn start(toml: &str) -> Result<(Gateway, SocketAddr), String> {
