@@ -21,6 +21,7 @@ use std::sync::OnceLock;
 type Target = fn(&[u8]);
 
 const TARGETS: &[(&str, Target)] = &[
+    ("answer", upstream::http1::answer::head_and_body),
     ("client_address", client::address),
     ("config", config::text),
     ("framing", listener::http1::messages),

@@ -4,4 +4,5 @@
 #[rustfmt::skip]
 #[path = "../../src/upstream/frame.rs"]
 mod frame;
+pub(crate) mod http1;
 pub(crate) mod websocket;

@@ -139,9 +139,9 @@ fn coding(answer: &Response<()>, method: &Method, is_old: bool) -> Result<Coding
         if is_old {
             return Err(Fault::Framing);
         }
-        let last = last.as_bytes().rsplit(|byte| *byte == b',').next();
-        let is_chunked =
-            last.is_some_and(|last| last.trim_ascii().eq_ignore_ascii_case(b"chunked"));
+        let codings = last.to_str().map_err(|_| Fault::Framing)?;
+        let last = codings.rsplit(',').next().map(str::trim);
+        let is_chunked = last.is_some_and(|last| last.eq_ignore_ascii_case("chunked"));
         return Ok(if is_chunked {
             Coding::Chunked(Box::default())
         } else {
@@ -245,6 +245,7 @@ mod tests {
             "Content-Length:",
             "Content-Length: 5,",
             "Content-Length: 0x5",
+            "Transfer-Encoding: é, chunked",
             "Content-Length: 18446744073709551615",
             "Content-Length: 99999999999999999999",
             "X: a\r\n folded",
