@@ -1,0 +1,18 @@
+"""All scenarios, those that matter most first."""
+
+from bench.scenarios.idle import IDLE
+from bench.scenarios.requests import LARGE, LATENCY, REFUSED, REST, SMALL
+from bench.scenarios.single import SINGLE
+from bench.scenarios.streams import STREAMS
+from bench.scenarios.tls import HTTP2, TLS
+
+ALL = [*SMALL, *LARGE, *REFUSED, *TLS, *HTTP2, *LATENCY, *REST, *IDLE, *STREAMS, *SINGLE]
+
+
+def chosen(words):
+    """Those of these names or families; all, if there are none."""
+    unknown = [word for word in words if not any(word in (one.name, one.family) for one in ALL)]
+    if unknown:
+        families = " ".join(dict.fromkeys(one.family for one in ALL))
+        raise SystemExit(f"no scenario {' '.join(unknown)}; there are: {families}")
+    return [one for one in ALL if not words or {one.name, one.family} & set(words)]
