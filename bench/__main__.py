@@ -25,6 +25,7 @@ def arguments():
     parser.add_argument("--seconds", type=int, default=6, help="of each turn")
     parser.add_argument("--users", type=int, default=100_000, help="that sign in")
     parser.add_argument("--report", nargs="+", metavar="FILE", help="measure nothing: make the page of these results")
+    parser.add_argument("--peers", nargs="+", default=[], help="only these kinds, for a quick look: wxgate nginx")
     parser.add_argument("scenarios", nargs="*", help="names or families; all, if none is named")
     return parser.parse_args()
 
@@ -41,7 +42,7 @@ def measure(options, into, results):
     into.callback(stage.remove)
     print(f"signing {options.users:,} users in", flush=True)
     stage.prepare(options.users)
-    for scenario in scenarios.chosen(options.scenarios):
+    for scenario in scenarios.chosen(options.scenarios, options.peers):
         try:
             scenario.run(stage, settings, results, say)
         except Exception as fault:  # Whatever it is: the others can still be measured.
@@ -56,6 +57,7 @@ def begin(options):
     about = {
         "began": began.strftime("%Y-%m-%d %H:%M UTC"),
         "command": "make bench" + (f' SCENARIOS="{" ".join(options.scenarios)}"' if options.scenarios else "")
+        + (f' PEERS="{" ".join(options.peers)}"' if options.peers else "")
         + f" ROUNDS={options.rounds} SECONDS={options.seconds} USERS={options.users}",
         "rounds": options.rounds, "seconds": options.seconds, "users": options.users,
         "machine": tools.machine(), "versions": tools.versions(options.wxgate),
@@ -76,7 +78,8 @@ def main():
     with ExitStack() as into:
         measure(options, into, results)
     # A part is no page: it is shown beside its figures.
-    folder = os.path.join(tools.PROJECT, "docs") if not options.scenarios else results.path[:-len(".json")]
+    whole = not (options.scenarios or options.peers)
+    folder = os.path.join(tools.PROJECT, "docs") if whole else results.path[:-len(".json")]
     os.makedirs(folder, exist_ok=True)
     report.write(results, folder)
     print(report.summary(results))

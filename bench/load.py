@@ -38,7 +38,8 @@ def of_wrk(text, status=200):
     other = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
     other = int(other[1]) if other else 0
     if "Socket errors" in text or other != (0 if status < 400 else requests):
-        raise RuntimeError(f"wrk: not all were answered with {status}: {text}")
+        faults = re.findall(r"Socket errors: .*|Non-2xx .*", text)
+        raise RuntimeError(f"wrk: not all of {requests} were answered with {status}: {'; '.join(faults)}")
     return requests
 
 
@@ -61,20 +62,19 @@ def of_h2load(text):
 
 
 def oha(url, seconds, connections, rate, token):
-    """Delays in milliseconds at a fixed rate, counted from when each request was due."""
+    """Delays in milliseconds at a fixed rate, counted from when each request was due, and the rate that was reached."""
     command = [tools.path("oha"), "--no-tui", "--output-format", "json", "--disable-color", "--latency-correction", "-q",
                str(rate), "-c", str(connections), "-z", f"{seconds}s", "-H", f"Authorization: Bearer {token}", url]
-    return of_oha(run(command, seconds), rate)
+    return of_oha(run(command, seconds))
 
 
-def of_oha(text, rate):
+def of_oha(text):
     told = json.loads(text)
     statuses = told["statusCodeDistribution"]
     # Those that are under way when the time is over.
     errors = {name: count for name, count in told["errorDistribution"].items() if name != "aborted due to deadline"}
     if set(statuses) != {"200"} or errors:
         raise RuntimeError(f"oha: not all were answered with 200: {statuses} {errors}")
-    delays, reached = told["latencyPercentiles"], told["summary"]["requestsPerSec"]
-    if reached < 0.9 * rate:
-        raise RuntimeError(f"oha: only {reached:.0f} of {rate} requests a second: the load is too much for the machine")
-    return {name: delays[key] * 1000 for name, key in (("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"))}
+    delays = told["latencyPercentiles"]
+    found = {name: delays[key] * 1000 for name, key in (("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"))}
+    return {**found, "reached": told["summary"]["requestsPerSec"]}

@@ -63,7 +63,8 @@ class Running:
 
 def fill(template, values):
     """The template with its @WORDS@ filled in; each must be known."""
-    text = open(os.path.join(TEMPLATES, template)).read()
+    with open(os.path.join(TEMPLATES, template)) as file:
+        text = file.read()
     for _ in range(2):
         text = re.sub(r"@([A-Z0-9_]+)@", lambda word: str(values[word[1]]), text)
     return text

@@ -44,8 +44,9 @@ class Process:
                 return self
             except OSError:
                 time.sleep(0.002)
-        said = open(self.log, errors="replace").read()[-2000:]
         self.end()
+        with open(self.log, errors="replace") as file:
+            said = file.read()[-2000:]
         raise RuntimeError(f"{self.name} does not listen on {port}: {said}")
 
     def end(self):

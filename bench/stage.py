@@ -79,7 +79,7 @@ class Stage:
             rows = sessions.sign_in(count, port, self.mock, folder)
         snapshot = os.path.join(folder, "sessions")
         if not os.path.exists(snapshot):
-            raise RuntimeError("no snapshot was written: " + open(process.log).read()[-2000:])
+            raise RuntimeError(f"wxgate wrote no snapshot when it was stopped: {snapshot}")
         self.users = sessions.Users(rows, folder, snapshot)
 
     def start(self, peers, into):

@@ -76,6 +76,8 @@ TARGETS = [
            plain("sessions", "bytes"), "B"),
     Target(("longest login into the store, CPU of its thread", "存储中最长的一次登录，线程 CPU"), ("", ""), 10,
            plain("store", "login_ms"), "ms"),
+    Target(("longest phone number into the store, CPU of its thread", "存储中最长的一次写入手机号，线程 CPU"), ("", ""), 10,
+           plain("store", "phone_ms"), "ms"),
     Target(("longest look-up in the store, CPU of its thread", "存储中最长的一次查询，线程 CPU"), ("", ""), 10,
            plain("store", "lookup_ms"), "ms"),
     Target(("longest step of the sweeper, CPU of its thread", "清扫最长的一步，线程 CPU"), ("", ""), 10,

@@ -41,7 +41,8 @@ def machine():
     """What the figures were measured on."""
     def read(name):
         try:
-            return open(name).read()
+            with open(name) as file:
+                return file.read()
         except OSError:
             return ""
 
@@ -77,7 +78,8 @@ def versions(wxgate):
             said = subprocess.run([command, *arguments], capture_output=True, text=True, timeout=20)
             match = re.search(pattern, said.stdout + said.stderr)
             found[tool] = match[1] if match else "?"
-    lock = open(os.path.join(BENCH, "pingora/Cargo.lock")).read()
+    with open(os.path.join(BENCH, "pingora/Cargo.lock")) as file:
+        lock = file.read()
     for name in ("pingora", "hyper"):
         match = re.search(rf'name = "{name}"\nversion = "(.*)"', lock)
         found[name] = match[1] if match else "?"

@@ -29,7 +29,6 @@ class Scenario:
     before: object = None
     # Whether each turn is measured on a peer that was just started.
     fresh: bool = False
-    warm: bool = True
     # The most rounds, where one tells enough.
     rounds: int = 1000
     # What the table shows: the names of values.
@@ -46,7 +45,7 @@ class Scenario:
             running = [] if self.fresh else stage.start(self.peers, into)
             facts = self.before(running, stage, settings) if self.before else {}
             results.fact(self.name, {**self.facts, **facts})
-            for one in running if self.warm else ():
+            for one in running:
                 self.measure(one, stage, WARM_UP, facts)
             for number in range(1, rounds + 1):
                 # Nobody is always the first.
@@ -68,11 +67,13 @@ class Scenario:
 def per_request(load):
     """Measures what a load costs the proxy: `load(running, stage, seconds)` gives the number of requests."""
 
-    def measure(running, stage, seconds, _):
-        cpu, began = running.cpu(), time.monotonic()
-        count = load(running, stage, seconds)
-        took = time.monotonic() - began
-        cpu = running.cpu() - cpu
-        return {"cpu_us": cpu * 1e6 / count, "rate": count / took, "rss_mib": running.memory()[0] / 2**20}
+    return lambda running, stage, seconds, _: weigh(running, lambda: load(running, stage, seconds))
 
-    return measure
+
+def weigh(running, action):
+    """What the proxy spends on an action, which says how many requests it was."""
+    cpu, began = running.cpu(), time.monotonic()
+    count = action()
+    took = time.monotonic() - began
+    cpu = running.cpu() - cpu
+    return {"cpu_us": cpu * 1e6 / count, "rate": count / took, "rss_mib": running.memory()[0] / 2**20}

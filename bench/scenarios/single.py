@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from bench import peer, tools
 from bench.http1 import Connection, said
@@ -18,8 +19,11 @@ from bench.scenarios.scenario import Scenario
 CARGO_LIMIT = 1800
 
 
+@dataclass(frozen=True)
 class Alone(Scenario):
     """No peers are started for it; `measure(subject, stage, seconds, facts)` does it all."""
+
+    fresh: bool = True
 
     def turn(self, subject, stage, settings, facts):
         return self.measure(subject, stage, settings.seconds, facts)
@@ -105,7 +109,7 @@ def store(*_):
 def of_store(text):
     """Lines `NAME MICROSECONDS`, as milliseconds."""
     found = re.findall(r"^(\w+) longest (\d+) us", text, re.M)
-    if not {name for name, _ in found} >= {"login", "sweep"}:
+    if not {name for name, _ in found} >= {"login", "phone", "lookup", "sweep"}:
         raise RuntimeError(f"store: {text}")
     return {f"{name}_ms": int(longest) / 1000 for name, longest in found}
 
@@ -122,21 +126,20 @@ def decrypt(*_):
 SINGLE = [
     Alone("login", ("Login against the mock: time added to WeChat's own", "登录（模拟微信）：在微信耗时之外增加的时间"),
           (WXGATE,), login,
-          ("The same call straight at the mock is taken off.", "已减去直接调用模拟微信的时间。"), warm=False,
+          ("The same call straight at the mock is taken off.", "已减去直接调用模拟微信的时间。"),
           values=("added_ms", "mock_ms")),
     Alone("start", ("From start to ready", "从启动到就绪"), (WXGATE, Peer("nginx"), Peer("haproxy-tcp")), start,
-          ("To the first answer, with no sessions kept.", "到第一个响应为止，没有保留的会话。"), warm=False, values=("ms",)),
+          ("To the first answer, with no sessions kept.", "到第一个响应为止，没有保留的会话。"), values=("ms",)),
     Alone("size", ("Binaries", "可执行文件"), tuple(map(Peer, ("wxgate", "nginx", "haproxy", "caddy", "pingora"))), size,
           ("nginx and HAProxy take OpenSSL and others from the system; the rest bring all along. Pingora here has no TLS.",
-           "nginx 和 HAProxy 使用系统的 OpenSSL 等库，其余自带全部；此处的 Pingora 不含 TLS。"), warm=False, rounds=1,
+           "nginx 和 HAProxy 使用系统的 OpenSSL 等库，其余自带全部；此处的 Pingora 不含 TLS。"), rounds=1,
           values=("mib",)),
     Alone("sessions", ("A signed-in user among 1,000,000", "1,000,000 个已登录用户中的一个"), (WXGATE,), sessions,
-          ("With phone, one session key and one session; resident.", "含手机号、一个会话密钥和一个会话；常驻内存。"),
-          warm=False, rounds=1, values=("bytes",)),
+          ("With phone, one session key and one session; resident.", "含手机号、一个会话密钥和一个会话；常驻内存。"), rounds=1, values=("bytes",)),
     Alone("store", ("The longest call into the session store", "对会话存储最长的一次调用"), (WXGATE,), store,
           ("CPU time of the thread, while 1,000,000 users log in, are looked up, and expire.",
-           "线程的 CPU 时间；期间 1,000,000 个用户登录、被查询、到期。"), warm=False, rounds=3,
-          values=("login_ms", "lookup_ms", "sweep_ms")),
+           "线程的 CPU 时间；期间 1,000,000 个用户登录、被查询、到期。"), rounds=3,
+          values=("login_ms", "phone_ms", "lookup_ms", "sweep_ms")),
     Alone("decrypt", ("Encrypted phone data opened", "解密手机号数据"), (WXGATE,), decrypt,
-          ("One call, by criterion.", "单次调用，由 criterion 测量。"), warm=False, rounds=1, values=("us",)),
+          ("One call, by criterion.", "单次调用，由 criterion 测量。"), rounds=1, values=("us",)),
 ]

@@ -16,7 +16,8 @@ fn decrypt_phone(criterion: &mut Criterion) {
     let iv = base64(&iv);
     criterion.bench_function("decrypt_phone", |bencher| {
         bencher.iter(|| {
-            let data = decrypt::open(black_box(&key), black_box(&sealed), &iv).expect("it was sealed under this key");
+            let data = decrypt::open(black_box(&key), black_box(&sealed), &iv)
+                .expect("it was sealed under this key");
             data.phone().expect("it holds a number")
         });
     });

@@ -37,15 +37,26 @@ impl Calls {
 
     fn tell(&self, name: &str) {
         let mean = self.sum / self.count.max(1);
-        println!("{name} longest {} us, mean {} ns, {} calls", self.longest.as_micros(), mean.as_nanos(), self.count);
+        println!(
+            "{name} longest {} us, mean {} ns, {} calls",
+            self.longest.as_micros(),
+            mean.as_nanos(),
+            self.count
+        );
     }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let users: u64 = env::args().nth(1).ok_or("usage: bench-alone USERS")?.parse()?;
+    let users: u64 = env::args()
+        .nth(1)
+        .ok_or("usage: bench-alone USERS")?
+        .parse()?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     // Those who come later find the first ones still there.
-    let config = Config { capacity: users * 2, ..Config::default() };
+    let config = Config {
+        capacity: users * 2,
+        ..Config::default()
+    };
     let (ttl, sessions) = (config.ttl.as_secs(), Sessions::new(&config)?);
     let appid = AppId::new("wx0123456789abcdef")?;
     let [mut login, mut phone, mut lookup, mut sweep] = <[Calls; 4]>::default();
@@ -75,7 +86,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     if left > users / 10 {
         return Err(format!("{left} of {users} did not expire").into());
     }
-    for (name, calls) in [("login", &login), ("phone", &phone), ("lookup", &lookup), ("sweep", &sweep)] {
+    for (name, calls) in [
+        ("login", &login),
+        ("phone", &phone),
+        ("lookup", &lookup),
+        ("sweep", &sweep),
+    ] {
         calls.tell(name);
     }
     Ok(())
@@ -84,7 +100,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// CPU time of this thread so far.
 fn cpu() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+    Duration::new(
+        time.tv_sec.unsigned_abs(),
+        u32::try_from(time.tv_nsec).unwrap_or_default(),
+    )
 }
 
 fn person(appid: &AppId, n: u64) -> Result<SignIn, Box<dyn Error>> {

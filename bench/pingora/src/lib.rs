@@ -32,11 +32,16 @@ impl Users {
         let mut users = HashMap::new();
         for line in std::fs::read_to_string(path)?.lines() {
             let mut words = line.split(' ');
-            let (Some(token), Some(openid), Some(phone)) = (words.next(), words.next(), words.next()) else {
+            let (Some(token), Some(openid), Some(phone)) =
+                (words.next(), words.next(), words.next())
+            else {
                 return Err(wrong(line));
             };
             let value = |word: &str| HeaderValue::from_str(word).map_err(|_| wrong(line));
-            let user = User { openid: value(openid)?, phone: value(phone)? };
+            let user = User {
+                openid: value(openid)?,
+                phone: value(phone)?,
+            };
             users.insert(format!("Bearer {token}").into_bytes(), user);
         }
         Ok(Self(users))

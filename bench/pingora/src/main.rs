@@ -31,16 +31,31 @@ impl ProxyHttp for Gateway {
         None
     }
 
-    async fn request_filter(&self, session: &mut Session, ctx: &mut Self::CTX) -> pingora::Result<bool> {
-        *ctx = self.users.find(session.req_header().headers.get(header::AUTHORIZATION)).cloned();
+    async fn request_filter(
+        &self,
+        session: &mut Session,
+        ctx: &mut Self::CTX,
+    ) -> pingora::Result<bool> {
+        *ctx = self
+            .users
+            .find(session.req_header().headers.get(header::AUTHORIZATION))
+            .cloned();
         if ctx.is_none() {
             session.respond_error(401).await?;
         }
         Ok(ctx.is_none())
     }
 
-    async fn upstream_peer(&self, _: &mut Session, _: &mut Self::CTX) -> pingora::Result<Box<HttpPeer>> {
-        Ok(Box::new(HttpPeer::new(self.service.as_str(), false, String::new())))
+    async fn upstream_peer(
+        &self,
+        _: &mut Session,
+        _: &mut Self::CTX,
+    ) -> pingora::Result<Box<HttpPeer>> {
+        Ok(Box::new(HttpPeer::new(
+            self.service.as_str(),
+            false,
+            String::new(),
+        )))
     }
 
     async fn upstream_request_filter(
@@ -49,8 +64,12 @@ impl ProxyHttp for Gateway {
         request: &mut RequestHeader,
         ctx: &mut Self::CTX,
     ) -> pingora::Result<()> {
-        let forged: Vec<_> =
-            request.headers.keys().filter(|name| name.as_str().starts_with("x-wx-")).cloned().collect();
+        let forged: Vec<_> = request
+            .headers
+            .keys()
+            .filter(|name| name.as_str().starts_with("x-wx-"))
+            .cloned()
+            .collect();
         for name in forged {
             request.remove_header(&name);
         }
@@ -72,10 +91,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: pingora-gateway LISTEN SERVICE USERS [THREADS]".into());
     };
     let threads = threads.first().map_or(Ok(1), |number| number.parse())?;
-    let conf = ServerConf { threads, ..ServerConf::default() };
+    let conf = ServerConf {
+        threads,
+        ..ServerConf::default()
+    };
     let mut server = Server::new_with_opt_and_conf(None, conf);
     server.bootstrap();
-    let gateway = Gateway { users: Users::read(users)?, service: service.clone() };
+    let gateway = Gateway {
+        users: Users::read(users)?,
+        service: service.clone(),
+    };
     let mut proxy = http_proxy_service(&server.configuration, gateway);
     proxy.add_tcp(listen);
     server.add_service(proxy);

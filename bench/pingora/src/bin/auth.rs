@@ -26,7 +26,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: auth-service LISTEN USERS".into());
     };
     let users = Rc::new(Users::read(users)?);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
     LocalSet::new().block_on(&runtime, async {
         let listener = TcpListener::bind(listen).await?;
         loop {
@@ -39,7 +41,9 @@ fn main() -> Result<(), Box<dyn Error>> {
                     async move { Ok::<_, Infallible>(answer) }
                 });
                 // A connection that breaks is the proxy's affair.
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+                let _ = http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), answer)
+                    .await;
             });
         }
     })
