@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from bench import tools
-from bench.process import Process, cores, cpu, free_port, memory
+from bench.process import CORES, Process, cores, cpu, free_port, memory
 from bench.sessions import SECRETS
 
 TEMPLATES = os.path.join(tools.BENCH, "peers")
@@ -111,7 +111,7 @@ def start(peer, stage, into):
 def launch(running, into, command, folder, port, env=None):
     """Adds a process to the peer."""
     log = os.path.join(folder, os.path.basename(command[0]) + ".log")
-    on = cores()[0] if running.peer.pinned else None
+    on = cores()[0] if running.peer.pinned else CORES
     process = into.enter_context(Process(command, log, on, env))
     process.await_port(port)
     running.processes.append(process)

@@ -12,10 +12,13 @@ TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE = 60
 
 
+# Before this process, or any that it starts, is put on some of them.
+CORES = sorted(os.sched_getaffinity(0))
+
+
 def cores():
     """Those of the proxies, and those of the load and the service: apart where there are two."""
-    mine = sorted(os.sched_getaffinity(0))
-    return (mine, mine) if len(mine) == 1 else (mine[:1], mine[1:])
+    return (CORES, CORES) if len(CORES) == 1 else (CORES[:1], CORES[1:])
 
 
 def free_port():

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import random
 import shutil
+import signal
 
 from bench.http1 import Connection, said
 
@@ -42,7 +43,7 @@ class Users:
 def sign_in(count, gateway, mock, folder):
     """Signs `count` people in at a running gateway; their rows, shuffled the same each time."""
     parts = [range(hand, count, HANDS) for hand in range(HANDS)]
-    with multiprocessing.get_context("fork").Pool(HANDS) as pool:
+    with multiprocessing.get_context("fork").Pool(HANDS, lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL)) as pool:
         rows = sum(pool.starmap(sign_in_part, [(part, gateway, mock) for part in parts]), [])
     random.Random(1).shuffle(rows)
     return rows

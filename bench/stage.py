@@ -29,17 +29,18 @@ class Stage:
 
     def prepare(self, users):
         """Starts what all scenarios share, and signs the users in."""
-        os.sched_setaffinity(0, cores()[1])
         self.mock = free_port()
         folder = self.folder("mock")
         self.begin([self.wxgate, "mock", "--listen", f"127.0.0.1:{self.mock}", "--any-code"], folder, self.mock)
         self.serve()
         self.make_certificate()
         self.sign_in(users)
+        # From here on this process is load, too.
+        os.sched_setaffinity(0, cores()[1])
 
-    def begin(self, command, folder, port, into=None):
+    def begin(self, command, folder, port):
         log = os.path.join(folder, "log")
-        process = (into or self.into).enter_context(Process(command, log))
+        process = self.into.enter_context(Process(command, log, cores()[1]))
         return process.await_port(port)
 
     def serve(self):
