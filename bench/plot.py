@@ -2,7 +2,7 @@
 
 from html import escape
 
-WIDTH, LEFT, RIGHT, BAR, GAP, TOP = 720, 190, 150, 18, 10, 34
+WIDTH, LEFT, RIGHT, BAR, GAP, TOP = 760, 220, 150, 18, 10, 34
 
 STYLE = """<style>
   text { font: 13px system-ui, sans-serif; fill: #1f2328; }
@@ -26,6 +26,9 @@ def number(value):
 def bars(title, rows, unit="", mark=None):
     """An SVG of rows `(label, (median, least, most), kind)`; `kind` is a class of STYLE, `mark` a line across."""
     most = max([high for _, (_, _, high), _ in rows] + ([mark] if mark else [])) or 1
+    # One that is many times the others' would leave them too short to compare: it ends in an arrow.
+    middle = sorted(figure[0] for _, figure, _ in rows)[len(rows) // 2]
+    most = min(most, max(4 * middle, mark or 0)) or 1
     scale = (WIDTH - LEFT - RIGHT) / most
     height = TOP + len(rows) * (BAR + GAP) + GAP
     parts = [
@@ -34,12 +37,13 @@ def bars(title, rows, unit="", mark=None):
     ]
     for at, (label, (median, low, high), kind) in enumerate(rows):
         y = TOP + at * (BAR + GAP)
-        middle, text = y + BAR / 2, y + BAR - 4
+        middle, text, cut = y + BAR / 2, y + BAR - 4, "" if high <= most else "→ "
+        told, (long, low, high) = median, (min(each, most) for each in (median, low, high))
         parts += [
             f'<text x="{LEFT - 8}" y="{text}" text-anchor="end">{escape(label)}</text>',
-            f'<rect class="{kind}" x="{LEFT}" y="{y}" width="{median * scale:.1f}" height="{BAR}"/>',
+            f'<rect class="{kind}" x="{LEFT}" y="{y}" width="{long * scale:.1f}" height="{BAR}"/>',
             f'<line class="line" x1="{LEFT + low * scale:.1f}" x2="{LEFT + high * scale:.1f}" y1="{middle}" y2="{middle}"/>',
-            f'<text x="{LEFT + high * scale + 8:.1f}" y="{text}">{number(median)} {escape(unit)}</text>',
+            f'<text x="{LEFT + high * scale + 8:.1f}" y="{text}">{cut}{number(told)} {escape(unit)}</text>',
         ]
     if mark:
         x = LEFT + mark * scale

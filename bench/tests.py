@@ -208,6 +208,12 @@ class Page(unittest.TestCase):
         self.assertIn("x &amp; y", svg)
         self.assertIn("prefers-color-scheme: dark", svg)
 
+    def test_a_bar_that_is_many_times_the_others_ends_in_an_arrow(self):
+        rows = [(name, (value, value, value), "bar") for name, value in (("a", 1.0), ("b", 1.0), ("c", 50.0))]
+        svg = bars("t", rows)
+        self.assertIn(">→ 50.0 <", svg)
+        self.assertEqual(svg.count("→"), 1)
+
 
 class Jobs(unittest.TestCase):
     def test_a_peer_that_does_another_job_is_an_error(self):

@@ -83,7 +83,9 @@ def versions(wxgate):
     for name in ("pingora", "hyper"):
         match = re.search(rf'name = "{name}"\nversion = "(.*)"', lock)
         found[name] = match[1] if match else "?"
-    commit = subprocess.run(["git", "-C", PROJECT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    if commit.returncode == 0:
-        found["commit"] = commit.stdout.strip()
+    # Of a binary from elsewhere nobody knows.
+    if os.path.abspath(wxgate).startswith(PROJECT + os.sep):
+        commit = subprocess.run(["git", "-C", PROJECT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+        if commit.returncode == 0:
+            found["commit"] = commit.stdout.strip()
     return found
