@@ -193,4 +193,4 @@ image-root: ## the image's content, in target/image-root
 	deploy/image-root.sh target/$(HOST)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/wxgate target/image-root
 
 clean: ## what was built and installed here
-	rm -rf target .tools client/node_modules client/dist client/miniprogram_dist client/LICENSE-*
+	rm -rf target .tools bench/*/target bench/results client/node_modules client/dist client/miniprogram_dist client/LICENSE-*

@@ -121,7 +121,8 @@ def draw(results):
         peers, value = results.peers(scenario.name), scenario.values[0]
         if len(peers) > 2:
             value = "p99" if scenario.family == "latency" else value
-            rows = [(PEERS[peer][0], results.spread(scenario.name, peer, value), colour(peer)) for peer in peers]
+            figures = ((peer, results.spread(scenario.name, peer, value)) for peer in peers)
+            rows = [(PEERS[peer][0], figure, colour(peer)) for peer, figure in figures if figure]
             rows.sort(key=lambda one: one[1][0])
             (title, _), unit = VALUES[value]
             drawn[scenario.name] = bars(f"{scenario.titles[0]}: {title}", rows, unit)

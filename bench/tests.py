@@ -196,6 +196,11 @@ class Page(unittest.TestCase):
             self.assertEqual(len(set(names)), len(names), one.name)
             self.assertTrue(set(names) <= set(PEERS) and set(one.values) <= set(VALUES), one.name)
 
+    def test_a_peer_that_could_not_keep_up_shows_how_far_it_came(self):
+        rows = [("latency", peer, "p99", [2.0]) for peer in ("wxgate", "nginx", "haproxy")]
+        english, _ = self.pages(some([*rows, ("latency", "caddy", "reached", [900.0])]))
+        self.assertIn("| Caddy forward_auth | – | 900 |", english)
+
     def test_targets_name_scenarios_that_there_are(self):
         rows = [(one.name, peer.name, value, [1.0]) for one in scenarios.ALL for peer in one.peers for value in one.values]
         missing = [target.titles[0] for target, figure, _ in verdicts(some(rows)) if figure is None]
