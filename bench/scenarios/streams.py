@@ -37,11 +37,13 @@ def echo(running, stage, seconds):
 def fan_out(running, stage, seconds, _):
     """The events that all listeners together are sent, once all of them have had one."""
     with ExitStack() as into:
-        selector = into.enter_context(selectors.DefaultSelector())
+        selector, listeners = into.enter_context(selectors.DefaultSelector()), []
         for _ in range(LISTENERS):
             listener = into.enter_context(Connection(running.port))
             listener.socket.sendall(b"GET /streams/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
                                     + stage.users.token.encode() + b"\r\n\r\n")
+            listeners.append(listener)
+        for listener in listeners:
             while EVENT not in listener.rest:
                 listener.more()
             selector.register(listener.socket, selectors.EVENT_READ)
