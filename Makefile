@@ -1,6 +1,8 @@
 # `make test` does everything; `make help` lists the rest.
 
 DENY := 0.20.2
+OHA := 1.16.0
+PEER_PACKAGES := nginx-light libnginx-mod-http-lua haproxy caddy wrk nghttp2-client
 
 # The tests run what the image ships: a binary that stands alone (see Dockerfile). It takes its random
 # bytes from the kernel itself: without that cfg it would look for a libc's function, which nothing
@@ -23,12 +25,12 @@ DENY_BIN := $(TOOLS)/cargo-deny-$(DENY)/bin/cargo-deny
 PROFILE := dist
 
 .DEFAULT_GOAL := help
-.PHONY: help test packages tools fmt lint docs unit fuzz deny audit demo proof-sessions proof-crowd proof-tls proof-slow proof-fuzz proof-snapshot proof-restarts bench image image-root clean
+.PHONY: help test packages tools fmt lint docs unit fuzz deny audit demo proof-sessions proof-crowd proof-tls proof-slow proof-fuzz proof-snapshot proof-restarts bench bench-tools bench-page bench-test image image-root clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-test: tools fmt lint docs unit fuzz deny ## everything that must hold, tools included
+test: tools fmt lint docs unit bench-test fuzz deny ## everything that must hold, tools included
 
 packages:
 	@missing=; \
@@ -91,6 +93,8 @@ $(CLIENT_MODULES) $(PAGES_MODULES): %/node_modules/.package-lock.json: %/package
 fmt: ## formatting
 	cargo fmt --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	cargo fmt --check --manifest-path bench/pingora/Cargo.toml
+	cargo fmt --check --manifest-path bench/alone/Cargo.toml
 
 lint: ## clippy, no warning allowed
 	$(CARGO) clippy --locked --all-targets -- -D warnings
@@ -142,9 +146,44 @@ proof-snapshot: ## a planned restart under 10,000 signed-in users logs nobody ou
 proof-restarts: ## reloads, new certificates, restarts and the death of a server under load: no failed request
 	RELOADS=20 SWAPS=5 RESTARTS=3 DEATHS=5 cargo test --locked --test it operation::restarts -- --nocapture --test-threads 1
 
-bench: ## CPU per request beside nginx
-	cargo build --locked --profile dist
-	bench/nginx-compare.sh target/dist/wxgate
+# Debian's, out of their packages: those would start servers. What is installed already is left as it is.
+$(TOOLS)/peers/done:
+	rm -rf $(TOOLS)/peers
+	mkdir -p $(TOOLS)/peers/archives/partial $(TOOLS)/peers/root
+	root=; [ "$$(id -u)" = 0 ] || root=sudo; $$root apt-get update -qq
+	apt-get install --yes -qq --no-install-recommends --download-only -o Debug::NoLocking=1 -o APT::Sandbox::User=root \
+	  -o Dir::Cache::archives=$(TOOLS)/peers/archives $(PEER_PACKAGES)
+	for package in $(TOOLS)/peers/archives/*.deb; do \
+	  dpkg-deb --fsys-tarfile "$$package" | tar --extract --directory $(TOOLS)/peers/root || exit 1; \
+	done
+	rm -rf $(TOOLS)/peers/archives
+	touch $@
+
+$(TOOLS)/oha/bin/oha:
+	cargo install --quiet --locked --no-default-features --features rustls --version $(OHA) \
+	  --root $(TOOLS)/oha --target-dir $(TOOLS)/build oha
+	rm -rf $(TOOLS)/build
+
+bench-tools: $(TOOLS)/peers/done $(TOOLS)/oha/bin/oha ## what the benchmark needs, put into .tools
+	@missing=; \
+	command -v cmake >/dev/null || missing="$$missing cmake"; \
+	command -v openssl >/dev/null || missing="$$missing openssl"; \
+	command -v taskset >/dev/null || missing="$$missing util-linux"; \
+	[ -z "$$missing" ] && exit 0; \
+	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+	$$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends $$missing
+	cargo build --quiet --locked --release --manifest-path bench/pingora/Cargo.toml
+
+bench: bench-tools ## wxgate beside its peers, and the page of it; parts: SCENARIOS="small tls" PEERS="wxgate nginx" ROUNDS=3 USERS=1000
+	[ -n "$(WXGATE)" ] || cargo build --locked --profile dist
+	python3 -m bench --wxgate $(or $(WXGATE),target/dist/wxgate) --rounds $(or $(ROUNDS),5) --seconds $(or $(SECONDS),6) \
+	  --users $(or $(USERS),100000) $(if $(PEERS),--peers $(PEERS)) -- $(SCENARIOS)
+
+bench-page: ## the page anew, of RESULTS="bench/results/….json …": of several the later count
+	python3 -m bench --report $(RESULTS)
+
+bench-test: ## what the benchmark says is true: its parsers, figures and pages
+	python3 -W error -m unittest --quiet bench.tests
 
 image: ## the container image
 	docker build --tag wxgate .
@@ -155,5 +194,5 @@ image-root: ## the image's content, in target/image-root
 	deploy/image-root.sh target/$(HOST)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/wxgate target/image-root
 
 clean: ## what was built and installed here
-	rm -rf target .tools client/node_modules client/dist client/miniprogram_dist client/LICENSE-* \
+	rm -rf target .tools bench/*/target bench/results client/node_modules client/dist client/miniprogram_dist client/LICENSE-* \
 	  tests/miniprogram/node_modules tests/miniprogram/build
