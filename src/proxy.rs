@@ -338,7 +338,8 @@ impl Proxy {
 fn unframe(headers: &mut HeaderMap) {
     let coded = headers.contains_key(header::TRANSFER_ENCODING);
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
-    let plain = |value: &HeaderValue| value.as_bytes().iter().all(u8::is_ascii_digit);
+    let plain =
+        |value: &HeaderValue| value.len() < 20 && value.as_bytes().iter().all(u8::is_ascii_digit);
     let sound = lengths.next().is_none_or(plain) && lengths.next().is_none();
     if coded || !sound {
         headers.remove(header::CONTENT_LENGTH);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Request, header};
+use http::{HeaderMap, HeaderValue, Request, header};
 
 use crate::auth::Token;
 use crate::auth::credential::Shown;
@@ -46,16 +46,13 @@ impl Proxy {
         route: &Route,
         context: &Context<'_>,
     ) -> Result<(), Error> {
-        match headers.get(header::ORIGIN) {
-            Some(origin)
-                if shown.by_cookie
-                    && !handshake::is_own_origin(origin, context.host.as_str())
-                    && !route.names_page(origin) =>
-            {
-                Err(Error::ForeignOrigin)
-            }
-            _ => Ok(()),
+        let is_foreign = |origin: &HeaderValue| {
+            !handshake::is_own_origin(origin, context.host.as_str()) && !route.names_page(origin)
+        };
+        if shown.by_cookie && headers.get_all(header::ORIGIN).iter().any(is_foreign) {
+            return Err(Error::ForeignOrigin);
         }
+        Ok(())
     }
 
     /// The session of a credential, noted for the log.

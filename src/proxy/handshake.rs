@@ -251,9 +251,11 @@ fn extensions(headers: &HeaderMap) -> Vec<String> {
 fn cut_query(uri: &Uri, name: &str) -> Option<(String, Uri)> {
     let is_it = |pair: &str| {
         let (key, value) = pair.split_once('=')?;
-        let token = decoded(value);
+        let value = value.replace('+', " ");
+        let value = decoded(&value);
+        let token = str::from_utf8(credential::bare(value.as_bytes())).unwrap_or_default();
         (decoded(key) == name && token.as_bytes().starts_with(credential::PREFIX))
-            .then(|| token.into_owned())
+            .then(|| token.to_owned())
     };
     let query = uri.query()?;
     let token = query.split('&').find_map(is_it)?;

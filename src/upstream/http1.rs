@@ -13,7 +13,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, ReadBuf};
 
@@ -32,6 +32,9 @@ const HEAD: usize = 64 << 10;
 /// Room for a large body.
 const WIDE: usize = 64 << 10;
 
+/// The most interim answers to one request.
+const INTERIM: u8 = 32;
+
 /// A connection, and the exchange on it.
 pub(super) struct Wire<B> {
     stream: Stream,
@@ -44,6 +47,7 @@ pub(super) struct Wire<B> {
     /// Room for a large body.
     wide: Option<BytesMut>,
     heard: bool,
+    interim: u8,
     /// `None` until the head of the answer is there.
     coding: Option<Coding>,
     keeps_alive: bool,
@@ -64,6 +68,7 @@ where
             read: Bytes::new(),
             wide: None,
             heard: false,
+            interim: 0,
             coding: None,
             keeps_alive: true,
         }
@@ -75,6 +80,7 @@ where
         self.method = request.method().clone();
         self.sending.begin(request);
         self.heard = false;
+        self.interim = 0;
         self.coding = None;
     }
 
@@ -88,13 +94,21 @@ where
         self.sending.take_head()
     }
 
-    /// Whether the connection, on which nothing is under way, may carry a request: it is open, and silent.
+    /// Ready where the connection, on which nothing is under way, can carry no request: it was closed, or
+    /// is not silent. Nothing of that is an answer.
     pub(super) fn poll_broken(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
-        match ready!(self.poll_read(cx)) {
+        let read = self.poll_read(cx);
+        self.heard = false;
+        match ready!(read) {
             Ok(0) => Poll::Ready(Fault::Closed),
             Ok(_) => Poll::Ready(Fault::Unasked),
             Err(error) => Poll::Ready(Fault::Io(error)),
         }
+    }
+
+    /// Whether it is the request's own body that is waited for.
+    pub(super) fn is_starved(&self) -> bool {
+        self.sending.is_starved()
     }
 
     /// Sends the request, and waits for the head of its answer.
@@ -201,8 +215,16 @@ where
                 keeps_alive,
             } = head;
             let status = answer.status();
-            if status.is_informational() && status != http::StatusCode::SWITCHING_PROTOCOLS {
+            if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
+                self.interim += 1;
+                if self.interim > INTERIM {
+                    return Err(Fault::Interim);
+                }
                 continue;
+            }
+            let is_large = |left: &u64| usize::try_from(*left).is_ok_and(|left| left > READ);
+            if matches!(&coding, Coding::Length(left) if is_large(left)) {
+                self.wide = Some(BytesMut::new());
             }
             self.coding = Some(coding);
             self.keeps_alive = keeps_alive;
@@ -230,9 +252,7 @@ where
 
     /// Reads more, behind what was not yet understood. 0: there is no more.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.wide.is_some()
-            || matches!(self.coding, Some(Coding::Length(left)) if left > READ as u64)
-        {
+        if self.wide.is_some() {
             return self.poll_read_wide(cx);
         }
         let mut desk = self.desk.room(READ);
@@ -263,7 +283,8 @@ where
         wide.extend_from_slice(&self.read);
         let polled = pin!(self.stream.read_buf(wide)).poll(cx);
         let Poll::Ready(Ok(length)) = polled else {
-            wide.clear();
+            // A body that pauses has no room for itself; the next full read gives it some again.
+            self.wide = None;
             return polled;
         };
         self.heard |= length > 0;

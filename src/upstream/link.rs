@@ -182,7 +182,12 @@ where
         if let Poll::Ready(answer) = self.wire.poll_answer(cx) {
             return Poll::Ready(answer.map_err(Error::from));
         }
-        ready!(self.deadline.timer.poll(cx));
+        // The server owes no answer to what the client has not said yet; that has a deadline of its own.
+        if self.wire.is_starved() {
+            self.deadline.timer.clear();
+            return Poll::Pending;
+        }
+        ready!(self.deadline.poll_silence(cx));
         Poll::Ready(Err(Error::Late))
     }
 }

@@ -249,6 +249,8 @@ fn a_token_in_the_query_goes_no_further() {
         ("/a?x=1&token={T}&y=2", &query, Some(TOKEN), "/a?x=1&y=2"),
         ("/a?token={T}&token={T}", &query, Some(TOKEN), "/a"),
         ("/a?%74oken=wxg%5fa", &query, Some("wxg_a"), "/a"),
+        ("/a?token=Bearer%20{T}", &query, Some(TOKEN), "/a"),
+        ("/a?token=+bearer+{T}", &query, Some(TOKEN), "/a"),
         ("/a?token=service&x", &query, None, "/a?token=service&x"),
         (
             "/a?token=service&token={T}",

@@ -14,6 +14,9 @@ pub enum Fault {
     /// There is no end to the answer's head.
     #[error("the answer's head has more than 64 KiB")]
     TooLarge,
+    /// It says over and over that the answer is still to come.
+    #[error("more than 32 interim answers came")]
+    Interim,
     /// What came is no answer.
     #[error("what came is not HTTP/1.1: {0}")]
     Head(httparse::Error),

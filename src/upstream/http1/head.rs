@@ -112,7 +112,11 @@ fn parse<'b>(
     }
     let coding = coding(&answer, method, is_old)?;
     let goes_on = if is_old { keeps } else { true };
-    let keeps_alive = goes_on && !closes && answer.status() != StatusCode::SWITCHING_PROTOCOLS;
+    // Who says both is not to be believed about what comes next (RFC 9112 §6.3).
+    let is_framed_twice = matches!(coding, Coding::Chunked(_))
+        && answer.headers().contains_key(header::CONTENT_LENGTH);
+    let is_switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let keeps_alive = goes_on && !closes && !is_framed_twice && !is_switched;
     Ok(Some((
         Head {
             answer,
@@ -131,22 +135,17 @@ fn coding(answer: &Response<()>, method: &Method, is_old: bool) -> Result<Coding
     if is_bare || *method == Method::HEAD {
         return Ok(Coding::Length(0));
     }
-    if let Some(last) = headers
-        .get_all(header::TRANSFER_ENCODING)
-        .iter()
-        .next_back()
-    {
-        if is_old {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    if let Some(only) = codings.next() {
+        // We ask for no other coding, and a client would not hear of it.
+        let is_chunked = only
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"chunked");
+        if is_old || !is_chunked || codings.next().is_some() {
             return Err(Fault::Framing);
         }
-        let codings = last.to_str().map_err(|_| Fault::Framing)?;
-        let last = codings.rsplit(',').next().map(str::trim);
-        let is_chunked = last.is_some_and(|last| last.eq_ignore_ascii_case("chunked"));
-        return Ok(if is_chunked {
-            Coding::Chunked(Box::default())
-        } else {
-            Coding::UntilClosed
-        });
+        return Ok(Coding::Chunked(Box::default()));
     }
     let mut length = None;
     for line in headers.get_all(header::CONTENT_LENGTH) {
@@ -246,6 +245,10 @@ mod tests {
             "Content-Length: 5,",
             "Content-Length: 0x5",
             "Transfer-Encoding: é, chunked",
+            "Transfer-Encoding: gzip, chunked",
+            "Transfer-Encoding: chunked, gzip",
+            "Transfer-Encoding: identity",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
             "Content-Length: 18446744073709551615",
             "Content-Length: 99999999999999999999",
             "X: a\r\n folded",

@@ -98,6 +98,11 @@ where
         Ok(())
     }
 
+    /// Whether everything was written that is there, and the body has not ended.
+    pub(super) fn is_starved(&self) -> bool {
+        self.body.is_some() && !self.has_more()
+    }
+
     /// Whether all of it was written, and the connection may carry another one. Keeps no large buffer then.
     pub(super) fn rest(&mut self) -> bool {
         if self.failed.is_some() || !self.is_done() {

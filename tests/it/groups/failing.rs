@@ -1,7 +1,7 @@
 //! What a failing server costs: as little as can be, and nothing done twice.
 
 use std::io::Write as _;
-use std::net::TcpListener;
+use std::net::{Shutdown, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -209,4 +209,63 @@ fn where_all_are_down_all_are_tried_and_it_is_said_so() {
     let said = gateway.end().1;
     assert_eq!(said.matches("all servers are down").count(), 1, "{said}");
     assert_eq!(said.matches("a server is taken out").count(), 2, "{said}");
+}
+
+/// The config of a gateway with one worker that leads everything to the group of `servers`.
+fn config(top: &str, route: &str, servers: &[&Upstream], health: &str) -> String {
+    let urls: Vec<_> = servers.iter().map(|server| server.url()).collect();
+    format!(
+        "listen = [\"127.0.0.1:0\"]\nworkers = 1\n{top}[admin]\nlisten = \"\"\n[[app]]\nappid = \"{}\"\nsecret = {{ env = \"WX_SECRET\" }}\n[[route]]\npath = \"/\"\nrequire = \"none\"\nto = \"app\"\n{route}[[upstream]]\nname = \"app\"\nservers = {urls:?}\n[upstream.health]\n{health}",
+        crate::harness::APPID
+    )
+}
+
+#[test]
+fn a_connection_that_was_closed_while_nobody_used_it_is_no_failure() {
+    for last_words in [
+        &b""[..],
+        b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n",
+    ] {
+        let (one, other) = (Mortal::good(), Mortal::good());
+        let health = "failures = 1\npause = \"1h\"";
+        let config = config("", "", &[&one.server, &other.server], health);
+        let gateway = Process::run("closed-idle", &config);
+        let mut client = gateway.client();
+        for _ in 0..10 {
+            assert_eq!(client.send("GET", "/", &[], b"").status, 200);
+            assert_eq!(client.send("POST", "/", &[], b"once").status, 200);
+            for mut idle in [&one, &other]
+                .iter()
+                .flat_map(|server| std::mem::take(&mut *server.open.lock().unwrap()))
+            {
+                let _ = idle.write_all(last_words);
+                let _ = idle.shutdown(Shutdown::Both);
+            }
+        }
+        assert_eq!(
+            counts(&[&one.server, &other.server]).iter().sum::<usize>(),
+            20
+        );
+        let said = gateway.end().1;
+        assert!(!said.contains("a server is taken out"), "{said}");
+    }
+}
+
+#[test]
+fn a_client_that_stalls_takes_no_server_out() {
+    let good = Upstream::recording();
+    let config = config(
+        "[timeouts]\nbody = \"2s\"\n",
+        "response = \"1s\"\n",
+        &[&good],
+        "failures = 1\npause = \"1h\"",
+    );
+    let gateway = Process::run("stalled-upload", &config);
+    let mut client = gateway.client();
+    client.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n0123456789");
+    let reply = client.reply(false);
+    assert_eq!(reply.row(), (408, "request_timeout".into(), "retry".into()));
+    assert_eq!(gateway.client().send("GET", "/", &[], b"").status, 200);
+    let said = gateway.end().1;
+    assert!(!said.contains("a server is taken out"), "{said}");
 }

@@ -27,6 +27,14 @@ fn an_answer_has_one_framing_whatever_the_upstream_wrote() {
         ),
         ("Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", None),
         ("Content-Length: +5\r\n\r\nhello", None),
+        (
+            "Transfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            None,
+        ),
+        (
+            "Transfer-Encoding: identity\r\nContent-Length: 5\r\n\r\nhello",
+            None,
+        ),
         ("X: a\r\n folded\r\nContent-Length: 5\r\n\r\nhello", None),
     ] {
         let upstream = Upstream::answering(move |_, stream| {
@@ -80,5 +88,33 @@ fn bytes_behind_an_answer_are_nobodys_answer() {
     for _ in 0..20 {
         assert_eq!(bed.send("GET", "/first", &[], b"").text(), "real");
         assert_eq!(bed.send("GET", "/second", &[], b"").text(), "real");
+    }
+}
+
+#[test]
+fn a_length_that_is_none_is_told_to_nobody() {
+    let upstream = Upstream::answering(|_, stream| {
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+            "9".repeat(26)
+        );
+        stream.write_all(answer.as_bytes()).is_ok()
+    });
+    let bed = Bed::around(upstream, "", PUBLIC);
+    let reply = bed.send("HEAD", "/", &[], b"");
+    assert_eq!((reply.status, reply.header("content-length")), (200, None));
+    assert_eq!(bed.send("GET", "/", &[], b"").code(), "upstream_failed");
+}
+
+#[test]
+fn interim_answers_have_an_end() {
+    for (interim, status) in [(32, 200), (33, 502)] {
+        let upstream = Upstream::answering(move |_, stream| {
+            let many = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(interim);
+            let answer = format!("{many}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+            stream.write_all(answer.as_bytes()).is_ok()
+        });
+        let bed = Bed::around(upstream, "", PUBLIC);
+        assert_eq!(bed.send("GET", "/", &[], b"").status, status, "{interim}");
     }
 }
