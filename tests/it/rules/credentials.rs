@@ -148,6 +148,9 @@ to = "{upstream}"
                 403
             );
         }
+        let own = ("Origin", "https://shop.example.com");
+        let lines = [by_cookie, own, ("Origin", origin)];
+        assert_eq!(status("POST", "/api", &lines), 403, "behind our own");
         // What changes nothing is the browser's to keep from the page; a header no browser adds by itself.
         assert_eq!(status("GET", "/api", &[by_cookie, ("Origin", origin)]), 200);
         let lines = [("Authorization", bearer.as_str()), ("Origin", origin)];
